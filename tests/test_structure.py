@@ -57,6 +57,15 @@ FACES = ("cli", "ui", "mcp_server", "assistant", "evals")
 PROTOCOLS_ONLY = {"agent": {"nl2sql.model.chat", "nl2sql.engines.engine"}}
 
 
+# Inside `engines`: each subpackage, and those below it that it may import. The protocol imports none of them.
+ENGINE_PARTS = {
+    "engine": set[str](),
+    "worker": set[str](),
+    "files": {"worker"},
+    "duckdb": {"engine", "files", "worker"},
+}
+
+
 def modules() -> Iterator[tuple[str, Path]]:
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE).with_suffix("").parts
@@ -90,6 +99,22 @@ def test_nothing_imports_upwards(room: str) -> None:
 
 def test_every_room_is_on_the_list() -> None:
     assert {room for room, _ in modules()} <= {*MAY_IMPORT, *FACES}
+
+
+@pytest.mark.parametrize("part", ENGINE_PARTS)
+def test_the_parts_of_engines_stand_on_one_another_in_one_direction(part: str) -> None:
+    seen = 0
+    for own, path in modules():
+        inner = path.relative_to(PACKAGE).with_suffix("").parts[1:2]
+        if own != "engines" or inner != (part,):
+            continue
+        seen += 1
+        for name in imported(path):
+            parts = name.split(".")
+            if parts[1] == "engines":
+                assert len(parts) > 2, f"{path.name} imports the opening of engines"
+                assert parts[2] == part or parts[2] in ENGINE_PARTS[part], f"{path.name} imports {name}"
+    assert seen, f"engines has no {part}: correct the list"
 
 
 def test_the_loop_knows_models_and_databases_only_through_their_protocols() -> None:

@@ -1,4 +1,4 @@
-"""A bounded number of questions at once; the rest wait in the order in which they came, and can see where they stand.
+"""A queue that admits a bounded number at once, first come, first served, and tells each its place.
 
 It starts no thread and knows nothing of questions.
 """
@@ -25,7 +25,7 @@ class AdmissionQueue:
 
     @property
     def length(self) -> int:
-        """How many stand in line."""
+        """How many wait in line."""
         return len(self._line)
 
     def join(self, ticket: str) -> None:
@@ -34,12 +34,17 @@ class AdmissionQueue:
             self._line.append(ticket)
 
     def get_position(self, ticket: str) -> int:
-        """How many stand before it and itself: 1 is next; 0 is not waiting."""
+        """Return the ticket's place in line: 1 is next, 0 is not waiting."""
         with self._changed:
             return self._line.index(ticket) + 1 if ticket in self._line else 0
 
     def enter(self, ticket: str, cancel: CancelToken) -> None:
-        """Wait for its turn. CancelledError once `cancel` is set, and its place is given up."""
+        """Wait until it is this ticket's turn, and take a slot.
+
+        Raises:
+            CancelledError: `cancel` is set
+            the place in line is given up.
+        """
         with self._changed:
             entered = False
             try:

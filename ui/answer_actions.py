@@ -1,6 +1,6 @@
-"""What can be done with an answer: take it along, change its SQL and run it again, and ask what comes next.
+"""The actions under an answer: download, link, pin, rate, and edit its SQL and run it again.
 
-The user's own SQL runs as a branch under the same guard; the conversation goes on from the answer as it was.
+Edited SQL runs as a branch under the same guard; follow-ups still build on the answer itself.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ui.verify_form import show_verify
 
 
 def show_actions(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
-    """The row of actions under an answer."""
+    """Show the row of actions under an answer."""
     assistant = shared.get_assistant(conversation)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         show_downloads(assistant, answer, get_answer_state(job.id).get("spec"), job.id)
@@ -50,7 +50,7 @@ def show_actions(shared: Server, conversation: Conversation, job: Job, answer: A
 
 
 def show_remedies(shared: Server, conversation: Conversation, job: Job) -> None:
-    """What to do about a question without an answer: it is never the end."""
+    """Show what can be done about a question without an answer."""
     if job.other_database:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"remedies-{job.id}"):
@@ -83,7 +83,7 @@ def show_remedies(shared: Server, conversation: Conversation, job: Job) -> None:
 
 
 def find_sql(assistant: Assistant, job: Job) -> str:
-    """The SQL of a question, laid out: that of its answer, else the last that was tried; empty where there was none."""
+    """Return the formatted SQL of a question: the answer's, else the last that was tried; empty where there is none."""
     answer = job.view.answer
     if answer is not None and answer.sql:
         return assistant.database.format_sql(answer.sql)
@@ -96,7 +96,7 @@ def find_sql(assistant: Assistant, job: Job) -> str:
 
 
 def is_edited(conversation: Conversation, job: Job) -> bool:
-    """Whether the user has the SQL open to change it."""
+    """Return whether the SQL editor is open."""
     edited: bool = get_answer_state(job.id).get("edited", job.id in conversation.branches)
     return edited
 
@@ -107,7 +107,7 @@ def _toggle_editor(job_id: str, is_open: bool) -> None:
 
 
 def _start_branch(shared: Server, conversation: Conversation, job: Job, sql: str) -> None:
-    """Run the user's own SQL beside the answer."""
+    """Run the edited SQL as a branch of the answer."""
     own = Job(sql, job.owner)
     conversation.set_branch(job, own)
     get_answer_state(job.id)["edited"] = True
@@ -116,13 +116,13 @@ def _start_branch(shared: Server, conversation: Conversation, job: Job, sql: str
 
 
 def start_branch_and_redraw(shared: Server, conversation: Conversation, job: Job, sql: str) -> None:
-    """Run that SQL beside the answer, and show it at once where the user can change it on."""
+    """Run the edited SQL, and redraw this part of the page."""
     start_branch(shared, conversation, job, sql)
     st.rerun(scope="fragment")
 
 
 def start_branch(shared: Server, conversation: Conversation, job: Job, sql: str) -> None:
-    """Run that SQL beside the answer; for callbacks, after which the page is drawn anyway."""
+    """Run the edited SQL. For callbacks, after which the page is drawn anyway."""
     if before := conversation.branches.get(job.id):
         get_answer_state(job.id).setdefault("earlier_sql", []).append(before.question)
     _start_in_new_editor(shared, conversation, job, sql)
@@ -135,7 +135,7 @@ def _start_in_new_editor(shared: Server, conversation: Conversation, job: Job, s
 
 
 def _restore_previous_sql(shared: Server, conversation: Conversation, job: Job) -> None:
-    """Run the user's own SQL that stood here before."""
+    """Run the edited SQL of the run before."""
     if earlier := get_answer_state(job.id).get("earlier_sql"):
         _start_in_new_editor(shared, conversation, job, earlier.pop())
 
@@ -143,7 +143,7 @@ def _restore_previous_sql(shared: Server, conversation: Conversation, job: Job) 
 @st.fragment
 @show_errors_in_place
 def show_branch(shared: Server, conversation: Conversation, job: Job) -> None:
-    """The SQL to change, and what it gave when it ran."""
+    """Show the SQL editor, and the result of the edited SQL."""
     assistant = shared.get_assistant(conversation)
     with st.container(border=True, key=f"branch-{job.id}"):
         answered = job.view.answer is not None and job.view.answer.result is not None
@@ -173,7 +173,7 @@ def show_branch(shared: Server, conversation: Conversation, job: Job) -> None:
 
 
 def run_branch_sql(assistant: Assistant, branch: Job) -> Answer:
-    """Run the user's own SQL: it is checked like any, and the answer has no words."""
+    """Check and run the edited SQL; the answer has no sentence."""
     branch.update(activity="Checking the SQL")
     checked = assistant.database.check_or_raise(branch.question, cancel=branch.token)
     shown = assistant.database.format_sql(checked.sql)
@@ -216,7 +216,7 @@ def _show_branch_result(shared: Server, conversation: Conversation, job: Job, br
 
 
 def _adopt_branch(shared: Server, conversation: Conversation, job: Job, branch: Job) -> None:
-    """Make the user's own version the conversation's next turn."""
+    """Make the edited SQL and its result the next turn of the conversation."""
     if conversation.is_deleted:
         st.toast("That conversation was deleted, perhaps in another window.")
         return

@@ -1,6 +1,6 @@
-"""What a session of the page keeps of each answer that it shows: how its rows are looked at, its chart, its editor.
+"""The state of each answer in a browser session: the view of its rows, its chart, its editor.
 
-It goes with the answers that are put away: Streamlit itself would keep it, rows and all, as long as the session lasts.
+The state of answers that are collapsed is dropped; Streamlit would keep it, with all rows, as long as the session.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ _PLACE: Final = "kept"
 
 
 def get_answer_state(key: str) -> dict[str, Any]:
-    """What is kept of the answer of that key, by name."""
+    """Return what the session keeps of this answer, by name; changes to it are kept."""
     answers: dict[str, dict[str, Any]] = st.session_state.setdefault(_PLACE, {})
     return answers.setdefault(key, {})
 
 
 def drop_other_answer_states(keys: Collection[str]) -> None:
-    """Let go of what is kept of all other answers."""
+    """Forget what is kept of all answers but these."""
     answers = st.session_state.get(_PLACE, {})
     st.session_state[_PLACE] = {key: held for key, held in answers.items() if key in keys}

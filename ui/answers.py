@@ -1,6 +1,6 @@
-"""A finished answer, in one column: the sentence, what speaks for and against it, chart, rows, and a line that opens.
+"""A finished answer: sentence, confidence and warnings, chart, rows, and details to open.
 
-It draws what the Answer says. What can be done with an answer is in `actions`.
+It draws what the Answer says. What can be done with an answer is in `answer_actions`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from ui.answer_actions import (
     start_branch,
     start_branch_and_redraw,
 )
-from ui.answer_cost import describe_cost
 from ui.answer_state import get_answer_state
 from ui.chart_view import is_metric, show_chart, show_metrics
 from ui.error_text import show_error, show_errors_in_place, show_message
@@ -32,6 +31,7 @@ from ui.page_server import Server
 from ui.parameter_form import show_approval, show_parameters
 from ui.progress import follow_job
 from ui.replays import restore_answer_rows
+from ui.request_log import describe_cost
 from ui.result_table import read_formats, show_rows, write_row_count
 from ui.submission import show_follow_ups, show_suggestions
 from ui.turn_arrival import announce, bring_into_view
@@ -41,7 +41,7 @@ _LEVELS: Final = {
     "check": (":material/rule:", "Check this"),
     "low": (":material/warning:", "Low confidence"),
 }
-# What stands beside the sentence is read; more of it would push the chart out of sight.
+# More warnings would push the chart out of sight.
 _MAX_DOUBTS: Final = 3
 _MAX_DOUBT_CHARS: Final = 300
 _MAX_REASON_CHARS: Final = 400
@@ -51,7 +51,7 @@ _MAX_SUMMARY_CHARS: Final = 90
 @st.fragment
 @show_errors_in_place
 def show_turn(shared: Server, conversation: Conversation, job: Job, *, is_last: bool = False) -> None:
-    """A question under way, or its answer once it is there; the last one comes into view, and leads on."""
+    """Show the progress of a question, or its answer; the last turn scrolls into view and suggests follow-ups."""
     if job.typed_text != job.question:
         st.caption(
             escape_markdown(
@@ -74,13 +74,13 @@ def show_turn(shared: Server, conversation: Conversation, job: Job, *, is_last: 
 
 
 def _is_waiting(conversation: Conversation, job: Job) -> bool:
-    """Whether it waits for the answer above, which is being read: then it does not take the reader away from it."""
+    """Return whether the turn waits for the one above: then the page does not scroll away from what is being read."""
     jobs = conversation.jobs
     return job in jobs[1:] and not jobs[jobs.index(job) - 1].view.is_done
 
 
 def summarize(job: Job) -> str:
-    """What came of a question, in a line or a few."""
+    """Return the sentence or the error of a question."""
     answer, error = job.view.answer, job.view.error
     if answer is not None:
         return answer.error.message if answer.error is not None else answer.text
@@ -88,7 +88,7 @@ def summarize(job: Job) -> str:
 
 
 def _write_announcement(job: Job) -> str:
-    """What is read out of an answer."""
+    """Return what screen readers are told of an answer."""
     answer, error = job.view.answer, job.view.error
     if answer is None:
         return f"Not answered: {error.message.rstrip('.')}" if error is not None else "Not answered"
@@ -99,7 +99,7 @@ def _write_announcement(job: Job) -> str:
 
 
 def _show_answer(shared: Server, conversation: Conversation, job: Job) -> None:
-    """Everything about the answer of a finished job."""
+    """Show all parts of a finished answer."""
     view, answer = job.view, job.view.answer
     if answer is None:
         if view.error is not None:
@@ -121,7 +121,7 @@ def _show_answer(shared: Server, conversation: Conversation, job: Job) -> None:
 
 
 def _show_sentence(answer: Answer, job: Job) -> None:
-    """The sentence, and beside it what a reader should know before believing it."""
+    """Show the sentence, its confidence and its warnings."""
     show_approval(answer)
     if answer.text and (answer.error is None or answer.text != answer.error.message):
         kind = "said" if answer.status is Status.ANSWERED else "reply"
@@ -149,13 +149,13 @@ def _show_sentence(answer: Answer, job: Job) -> None:
 
 
 def _list_doubts(answer: Answer) -> list[str]:
-    """What to know before believing it, but for cut rows: the table turns over all, and says what it lacks."""
+    """Return the warnings, without those about cut rows: the table shows them."""
     cuts = list_cuts(answer.result.row_count, answer.result.truncated, 0) if answer.result else ()
     return [warning for warning in answer.warnings if warning not in cuts]
 
 
 def _show_body(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> None:
-    """Chart and rows, and what can be done with them."""
+    """Show chart, rows and actions."""
     assistant, key = shared.get_assistant(conversation), job.id
     answer = restore_answer_rows(shared, conversation, job, answer)
     if answer.result is not None:
@@ -174,7 +174,10 @@ def _show_body(shared: Server, conversation: Conversation, job: Job, answer: Ans
 def _show_result(
     assistant: Assistant, sql: str, question: str, result: Result, key: str, run: Callable[[str], None] | None
 ) -> None:
-    """A number or a few, large; else the chart and the table. `run` runs SQL of the user's own beside them."""
+    """Show one or a few numbers large, any other result as chart and table.
+
+    `run` runs SQL of the user's own as a branch of the answer.
+    """
     if is_metric(result):
         show_metrics(result, read_formats(assistant, sql, result, key))
     elif result.row_count:
@@ -187,7 +190,7 @@ def _show_result(
 
 
 def _show_details(assistant: Assistant, job: Job) -> None:
-    """The line that opens: what the SQL does, the SQL, what the figures rest on, each step, time and cost."""
+    """Show the expander with the reading, the SQL, the basis of the figures, the steps, time and cost."""
     answer, sql = job.view.answer, find_sql(assistant, job)
     if not sql:
         return
@@ -207,7 +210,7 @@ def _show_details(assistant: Assistant, job: Job) -> None:
 
 
 def _summarize_details(answer: Answer | None) -> str:
-    """What the line says while it is closed."""
+    """Return the label of the closed expander."""
     parts = ["SQL"]
     if answer is not None:
         if answer.reading:

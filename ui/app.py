@@ -1,4 +1,4 @@
-"""What Streamlit runs: it finds the page's own package and shows one run of it.
+"""The script that Streamlit runs: it makes the page's package importable and draws the page.
 
 It holds nothing: Streamlit runs this file anew for every click.
 """

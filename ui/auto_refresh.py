@@ -1,6 +1,6 @@
-"""A part of the page that is drawn again in a moment: the browser asks for it, as long as the part says so.
+"""Redraw a part of the page after a moment, as long as the part asks for it.
 
-Streamlit's own `run_every` goes on asking until the whole page is drawn; this ends with the part's last word.
+Unlike Streamlit's `run_every`, polling stops when the fragment stops asking.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import streamlit as st
 REFRESH_MS: Final = 700
 _VISIBLE_REFRESH_MS: Final = 3000
 _HTML: Final = '<span role="status"></span>'
-# Seen by nobody, read out by screen readers where the text is another one than before.
+# Hidden text that screen readers read when it changes.
 _CSS: Final = "span { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }"
 # No cleanup is returned: where redraws overtake each other it may come late, and would end the asking of the next one.
 _JS: Final = """
@@ -32,7 +32,7 @@ _refresh_component = st.components.v2.component("nl2sql_again", html=_HTML, css=
 
 
 def schedule_refresh(key: str, *, announcement: str = "") -> None:
-    """Have the fragment that calls this drawn again after `REFRESH_MS`; screen readers read `announcement`."""
+    """Redraw the calling fragment after `REFRESH_MS`; screen readers read `announcement`."""
     with st.container(key=f"look-{key}"):
         _refresh_component(key=f"asks-{key}", data={"look": time.time(), "after": REFRESH_MS, "says": announcement})
 
@@ -57,9 +57,9 @@ _visibility_component = st.components.v2.component("nl2sql_sight", html="<span><
 
 
 def refresh_while_visible(key: str) -> None:
-    """Have the fragment that calls this drawn again every few seconds while its window is seen, and when it comes up.
+    """Redraw the calling fragment every few seconds while its window is visible, and when it becomes visible.
 
-    A window that nobody sees asks for nothing.
+    A hidden window does not refresh.
     """
     with st.container(key=f"look-{key}"):
         _visibility_component(key=f"sees-{key}", data={"after": _VISIBLE_REFRESH_MS})

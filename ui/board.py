@@ -1,6 +1,6 @@
-"""The board: the answers that a user has pinned, run again when it is opened, each saying what changed since.
+"""The board: the answers that a user has pinned, run again when it is opened, with what changed.
 
-It holds rows for as long as it is looked at; the store keeps none of them, only what tells that they changed.
+It holds rows only while it is open; the store keeps none of them, only hashes that show a change.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _MAX_NOTE_CHARS: Final = 400
 class Tile:
     """One pinned answer on the board. `job` has the answer as it was given; `replay` its rows, once they came.
 
-    `previous_rows` are the rows of the run before, of `previous_run_at`. `change_lines` is what changed,
-    `has_outdated_sentence` whether the sentence is of other rows, and `is_cut` whether only the first rows were
-    compared; they are found when the run has ended.
+    `previous_rows` are the rows of the run before, at `previous_run_at`. When a run has ended, `change_lines` is what
+    changed, `has_outdated_sentence` whether the sentence is about other rows, and `is_cut` whether only the first rows
+    were compared.
     """
 
     job: Job
@@ -49,7 +49,7 @@ class Tile:
 
 
 def find_pinned_answers(shared: Server, owner: str | None) -> frozenset[str]:
-    """The ids of the answers that are pinned; none while the store cannot be read, which the note at the input says."""
+    """Return the ids of the pinned answers; none while the store cannot be read."""
     try:
         return shared.store.pins.list_ids(user=owner)
     except StoreError:
@@ -57,7 +57,7 @@ def find_pinned_answers(shared: Server, owner: str | None) -> frozenset[str]:
 
 
 def show_pin_button(shared: Server, owner: str | None, answer: Answer, key: str) -> None:
-    """The button that pins an answer to the board, or takes it off."""
+    """Show the button that pins an answer to the board, or unpins it."""
     is_pinned = answer.id in find_pinned_answers(shared, owner)
     label, icon = ("Unpin", ":material/keep_off:") if is_pinned else ("Pin", ":material/keep:")
     # No callback: Streamlit would keep what it is given, and that would be the rows.
@@ -76,12 +76,12 @@ def show_pin_button(shared: Server, owner: str | None, answer: Answer, key: str)
 
 
 def open_board() -> None:
-    """Go to the board's address."""
+    """Open the board."""
     st.query_params.from_dict({"board": "1"})
 
 
 def leave_board() -> None:
-    """Let go of the rows on the board, and stop what runs for it."""
+    """Forget the rows on the board, and stop its queries."""
     tiles: dict[str, Tile] = st.session_state.pop(_PLACE, {})
     for tile in tiles.values():
         if tile.replay is not None and not tile.replay.job.view.is_done:
@@ -89,7 +89,7 @@ def leave_board() -> None:
 
 
 def show_board(shared: Server, owner: str | None) -> None:
-    """The board of this user."""
+    """Show the user's board."""
     pins = shared.store.pins.list(user=owner)
     st.header("Board", anchor=False)
     if not pins:
@@ -114,7 +114,7 @@ def show_board(shared: Server, owner: str | None) -> None:
 
 
 def _find_tiles(shared: Server, owner: str | None, pins: list[Pin]) -> dict[str, Tile]:
-    """The tiles of these pins; those that are new run, where nothing must be asked first."""
+    """Return the tiles of these pins by answer id, and run the new ones unless SQL is reviewed."""
     held: dict[str, Tile] = st.session_state.get(_PLACE, {})
     tiles = st.session_state[_PLACE] = {
         pin.entry.id: held.get(pin.entry.id) or Tile(make_job(pin.entry, owner, shared.assistant.url)) for pin in pins
@@ -127,7 +127,10 @@ def _find_tiles(shared: Server, owner: str | None, pins: list[Pin]) -> dict[str,
 
 
 def _run_tile(shared: Server, tile: Tile, pin: Pin, *, is_new_baseline: bool) -> None:
-    """Run it, unless it runs, or is of another database; with `is_new_baseline`, changes count from this run."""
+    """Run the tile's SQL, unless it runs already or is of another database.
+
+    With `is_new_baseline`, changes are counted from this run.
+    """
     answer = tile.job.view.answer
     if (
         tile.job.other_database
@@ -148,14 +151,14 @@ def _run_tile(shared: Server, tile: Tile, pin: Pin, *, is_new_baseline: bool) ->
 
 
 def _get_rows(run: Replay) -> Result | None:
-    """The rows that the run gave."""
+    """Return the rows of the run; None where it has none."""
     return run.job.view.answer.result if run.job.view.answer is not None else None
 
 
 @st.fragment
 @show_errors_in_place
 def _show_tile(shared: Server, owner: str | None, pin: Pin, position: int, count: int) -> None:
-    """One pinned answer: its question, its sentence as of then, what changed, and its rows of now."""
+    """Show one pinned answer: its question, sentence, changes and rows."""
     tile: Tile | None = st.session_state.get(_PLACE, {}).get(pin.entry.id)
     if tile is None:
         return
@@ -191,7 +194,7 @@ def _show_tile(shared: Server, owner: str | None, pin: Pin, position: int, count
 
 
 def _record_changes(shared: Server, owner: str | None, pin: Pin, tile: Tile, rows: Result) -> None:
-    """Find what changed, and keep what later changes are told from."""
+    """Find what changed, and store what later changes are compared with."""
     assert tile.replay is not None
     found = pin.compare(rows, tile.previous_rows)
     tile.change_lines, tile.is_cut = [], found is not None and found.is_partial
@@ -209,7 +212,7 @@ def _record_changes(shared: Server, owner: str | None, pin: Pin, tile: Tile, row
 
 
 def _show_sentence(place: st.delta_generator.DeltaGenerator, pin: Pin, tile: Tile) -> None:
-    """The sentence, never as if it were of now."""
+    """Show the sentence, marked with the time at which it was written."""
     text, then = pin.entry.text, describe_time(pin.entry.at)
     if text and tile.has_outdated_sentence:
         line = escape_markdown(f"Answered {then}, about different rows: {text}", len(text) + _MAX_NOTE_CHARS)
@@ -220,7 +223,7 @@ def _show_sentence(place: st.delta_generator.DeltaGenerator, pin: Pin, tile: Til
 
 
 def _show_changes(tile: Tile) -> None:
-    """When the SQL ran, and what changed since the run before."""
+    """Show when the SQL ran, and what changed since the run before."""
     assert tile.replay is not None
     parts = [f"Ran {describe_time(tile.replay.run_at)}"] if tile.replay.run_at else []
     before = tile.previous_run_at
@@ -235,7 +238,7 @@ def _show_changes(tile: Tile) -> None:
 
 
 def _show_rows(assistant: Assistant, pin: Pin, rows: Result) -> None:
-    """The figure, or the chart, or the rows where there is no chart."""
+    """Show the result as numbers or a chart, else as a table."""
     key, sql, asked = _make_tile_key(pin), pin.entry.sql or "", pin.entry.question
     if is_metric(rows):
         show_metrics(rows, read_formats(assistant, sql, rows, key))
@@ -250,7 +253,7 @@ def _show_rows(assistant: Assistant, pin: Pin, rows: Result) -> None:
 
 
 def _make_tile_key(pin: Pin) -> str:
-    """What its looks are kept by."""
+    """Return the key of the tile's state."""
     return f"board-{pin.entry.id}"
 
 

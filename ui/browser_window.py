@@ -1,7 +1,7 @@
-"""What the window does by itself: the question box has the focus, `/` goes to it, the up arrow brings the last question
-back, and where the server is gone it says what to do.
+"""What the browser window does by itself: focus, keys, and the message of a lost server.
 
-It changes nothing on the server. Escape, which stops a question, belongs to the Stop button.
+`/` goes to the question box, and the up arrow brings the last question back. It changes nothing on the server. Escape,
+which stops a question, belongs to the Stop button.
 """
 
 from __future__ import annotations
@@ -67,6 +67,9 @@ _window_component = st.components.v2.component("nl2sql_window", html=_HTML, js=_
 
 
 def set_up_window(questions: list[str]) -> None:
-    """Have the window do so; `questions` are those of the conversation, the last one last."""
+    """Set up the keys, the focus and the message of a lost server.
+
+    `questions` are those of the conversation, the last one last.
+    """
     with st.container(key="window"):
         _window_component(key="set-up-window", data={"questions": questions[-_MAX_RECALLED_QUESTIONS:], "lost": _LOST})

@@ -1,11 +1,12 @@
-"""The chart of an answer: the one that was chosen, or as the user has it by hand or in words.
+"""The chart of an answer: chosen automatically, or changed by the user by hand or in words.
 
-Specs come from `Assistant.draw` and pass `nl2sql.check_spec`; nothing of a spec is written here.
+Specs come from `Assistant.draw` and pass `nl2sql.check_spec`; none are written here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -43,7 +44,7 @@ _STACKS: Final = {"grouped": "Side by side", "stacked": "Stacked", "percent": "1
 _NUMBERS: Final = {None: "Automatic", "compact": "Compact", "full": "Full", "percent": "Percent"}
 _MAX_POINTS: Final = 5_000
 _MAX_BARS: Final = 100
-# It is sent anew with each look at a question under way.
+# The preview is sent again with each look at a running question.
 _MAX_PREVIEW_ROWS: Final = 400
 _CONTROLS_HEIGHT_PX: Final = 34
 _MAX_METRIC_CHARS: Final = 24
@@ -74,7 +75,7 @@ def show_chart(
 
 
 def has_chart(assistant: Assistant, sql: str, result: Result) -> bool:
-    """Whether there is a chart of these rows that can be changed."""
+    """Return whether there is a chart of these rows that can be changed."""
     return result.row_count > 0 and not is_metric(result) and bool(assistant.database.draw(result, sql).kinds)
 
 
@@ -97,12 +98,12 @@ def _draw_spec(assistant: Assistant, spec: dict[str, Any], key: str, alt: str) -
 
 
 def find_theme() -> str:
-    """`light` or `dark`, as the page is seen."""
+    """Return `light` or `dark`, as the page is seen."""
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
 def apply_wish(key: str, wish: ChartWish) -> None:
-    """Have the chart of that answer as wished for in words, over what is wished for already."""
+    """Change the answer's chart as asked for in words, on top of earlier changes."""
     held = get_answer_state(key)
     held["wish"] = wish.lay_over(held.get("wish", ChartWish()))
     # New widgets, which begin with the wish: those that are there keep what was chosen in them.
@@ -110,7 +111,10 @@ def apply_wish(key: str, wish: ChartWish) -> None:
 
 
 def _read_chart(assistant: Assistant, sql: str, result: Result, key: str) -> Chart:
-    """The chart as it is wished for, made once for each wish; where that does not fit, why, and the one chosen."""
+    """Return the chart as the user changed it, built once for each change.
+
+    Where a change does not fit, show why and return the automatic chart.
+    """
     wish: ChartWish = get_answer_state(key).get("wish", ChartWish())
     made: tuple[Result, ChartWish, Chart, ConfigError | None] | None = get_answer_state(key).get("chart")
     if made is None or made[0] is not result or made[1] != wish:
@@ -127,7 +131,7 @@ def _read_chart(assistant: Assistant, sql: str, result: Result, key: str) -> Cha
 
 
 def _read_rows(assistant: Assistant, sql: str, result: Result, key: str) -> tuple[Result, int | None]:
-    """The rows to draw, all that the engine keeps where the answer lacks some, and how many there are, if known."""
+    """Return the rows to draw, and how many there are in all where that is known."""
     if not result.truncated:
         return result, None
     known: tuple[Result, Result, int | None] | None = get_answer_state(key).get("chart_rows")
@@ -147,7 +151,7 @@ def _read_rows(assistant: Assistant, sql: str, result: Result, key: str) -> tupl
 
 
 def _show_controls(chart: Chart, result: Result, key: str) -> None:
-    """The kinds that fit, and behind a button everything else that can be changed."""
+    """Show the kinds that fit, and the popover with all other settings."""
     version = get_answer_state(key).get("wishes", 0)
     place = f"kind-{key}-{version}"
 
@@ -169,93 +173,85 @@ def _show_controls(chart: Chart, result: Result, key: str) -> None:
             box = st.popover("Change", type="tertiary", key=f"change-{key}", on_change="rerun")
             if box.open:
                 with box:
-                    _show_details(chart, result, key, version)
+                    names = make_unique_names([column.name for column in result.columns])
+                    _ChartForm(chart, names, get_answer_state(key).get("wish", ChartWish()), key, version).show()
 
 
-def _show_details(chart: Chart, result: Result, key: str, version: int) -> None:
-    """Axes, colours, stack, how many bars, scale, title and figures."""
-    names = make_unique_names([column.name for column in result.columns])
-    wish: ChartWish = get_answer_state(key).get("wish", ChartWish())
-    place = {
-        name: f"{name}-{key}-{version}" for name in ("x", "y", "colour", "stack", "top", "log", "title", "numbers")
-    }
+@dataclass(frozen=True, slots=True)
+class _ChartForm:
+    """The fields behind the button Change. `version` makes new widgets, which begin with the wish."""
 
-    def apply_controls() -> None:
-        held = {name: st.session_state.get(where) for name, where in place.items()}
+    chart: Chart
+    names: Sequence[str]
+    wish: ChartWish
+    key: str
+    version: int
+
+    def show(self) -> None:
+        """Show the fields: axes, colours, stack, number of bars, scale, title and number format."""
+        self._show_axes()
+        if self.chart.stacks:
+            default = self.chart.plan.stack if self.chart.plan.stack in self.chart.stacks else None
+            st.segmented_control(
+                "Series", self.chart.stacks, default=default, format_func=_STACKS.__getitem__, **self._bind("stack")
+            )
+        if self.chart.kind == "bar":
+            top = self.wish.top or self.chart.plan.top
+            st.number_input("Number of bars", 1, _MAX_BARS, top, placeholder="All", **self._bind("top"))
+        st.checkbox("Log scale", bool(self.wish.is_log), **self._bind("log"))
+        st.text_input("Title", self.wish.title or "", max_chars=_MAX_TITLE_CHARS, **self._bind("title"))
+        numbers = [*_NUMBERS]
+        chosen = numbers.index(self.wish.numbers)
+        st.selectbox("Numbers", numbers, chosen, format_func=_NUMBERS.__getitem__, **self._bind("numbers"))
+        st.button("Automatic", key=f"automatic-{self.key}", on_click=_reset_wish, args=(self.key,), type="tertiary")
+
+    def _show_axes(self) -> None:
+        chart, wish = self.chart, self.wish
+        axes, groups = [None, *chart.axes], [None, *chart.groups]
+        st.selectbox("X axis", axes, _find_option(axes, wish.x), format_func=self._name_column, **self._bind("x"))
+        st.multiselect(
+            "Y axis",
+            chart.measures,
+            [at for at in wish.y if at in chart.measures],
+            format_func=self._name_column,
+            placeholder="Automatic",
+            **self._bind("y"),
+        )
+        if chart.groups:
+            chosen = _find_option(groups, wish.colour)
+            st.selectbox("Colour by", groups, chosen, format_func=self._name_column, **self._bind("colour"))
+
+    def _name_column(self, at: int | None) -> str:
+        return "Automatic" if at is None else self.names[at]
+
+    def _bind(self, field: str) -> dict[str, Any]:
+        """Return the key of a field, and the callback that applies all fields."""
+        return {"key": self._make_key(field), "on_change": self._apply}
+
+    def _make_key(self, field: str) -> str:
+        return f"{field}-{self.key}-{self.version}"
+
+    def _apply(self) -> None:
+        """Change the chart to what the fields say."""
+
+        def read(field: str) -> Any:
+            return st.session_state.get(self._make_key(field))
+
         _set_wish(
-            key,
+            self.key,
             ChartWish(
-                kind=wish.kind,
-                x=held["x"],
-                y=tuple(held["y"] or ()),
-                colour=held["colour"],
-                stack=held["stack"],
-                is_lying=wish.is_lying,
-                top=held["top"],
-                is_log=held["log"] or None,
-                title=held["title"] or None,
-                numbers=held["numbers"],
+                kind=self.wish.kind,
+                x=read("x"),
+                y=tuple(read("y") or ()),
+                colour=read("colour"),
+                stack=read("stack"),
+                is_lying=self.wish.is_lying,
+                top=read("top"),
+                is_log=read("log") or None,
+                title=read("title") or None,
+                numbers=read("numbers"),
             ),
         )
-
-    def name_column(at: int | None) -> str:
-        return "Automatic" if at is None else names[at]
-
-    axes, groups = [None, *chart.axes], [None, *chart.groups]
-    st.selectbox(
-        "X axis", axes, _find_option(axes, wish.x), format_func=name_column, key=place["x"], on_change=apply_controls
-    )
-    y = [at for at in wish.y if at in chart.measures]
-    st.multiselect(
-        "Y axis",
-        chart.measures,
-        y,
-        format_func=name_column,
-        key=place["y"],
-        on_change=apply_controls,
-        placeholder="Automatic",
-    )
-    if chart.groups:
-        st.selectbox(
-            "Colour by",
-            groups,
-            _find_option(groups, wish.colour),
-            format_func=name_column,
-            key=place["colour"],
-            on_change=apply_controls,
-        )
-    if chart.stacks:
-        default = chart.plan.stack if chart.plan.stack in chart.stacks else None
-        st.segmented_control(
-            "Series",
-            chart.stacks,
-            default=default,
-            format_func=_STACKS.__getitem__,
-            key=place["stack"],
-            on_change=apply_controls,
-        )
-    if chart.kind == "bar":
-        st.number_input(
-            "Number of bars",
-            1,
-            _MAX_BARS,
-            wish.top or chart.plan.top,
-            key=place["top"],
-            on_change=apply_controls,
-            placeholder="All",
-        )
-    st.checkbox("Log scale", bool(wish.is_log), key=place["log"], on_change=apply_controls)
-    st.text_input("Title", wish.title or "", max_chars=_MAX_TITLE_CHARS, key=place["title"], on_change=apply_controls)
-    numbers = [*_NUMBERS]
-    st.selectbox(
-        "Numbers",
-        numbers,
-        numbers.index(wish.numbers),
-        format_func=_NUMBERS.__getitem__,
-        key=place["numbers"],
-        on_change=apply_controls,
-    )
-    st.button("Automatic", key=f"automatic-{key}", on_click=_reset_wish, args=(key,), type="tertiary")
 
 
 def _find_option(options: Sequence[int | None], value: int | None) -> int:
@@ -278,14 +274,14 @@ def _reset_wish(key: str) -> None:
 
 
 def is_metric(result: Result) -> bool:
-    """Whether the result is a number or a few, best shown large."""
+    """Return whether the result is one or a few numbers, best shown large."""
     return result.row_count == 1 and draw_chart(result).kind == "metric"
 
 
 def show_metrics(result: Result, formats: Sequence[ColumnFormat]) -> None:
-    """One number, or a few, large, written for reading, with how far it is from the period before where that is there.
+    """Show one or a few numbers large, with their change from the period before where the rows have it.
 
-    The number itself is in the help beside it where it differs.
+    The exact number is in the help where it differs from the one shown.
     """
     names = make_unique_names([column.name for column in result.columns])
     before = draw_chart(result).before
@@ -305,6 +301,6 @@ def _is_number(value: Any) -> bool:
 
 
 def write_metric(value: Any, column_format: ColumnFormat) -> str:
-    """The value as Markdown that says just this: a number as people read it, the beginning of a text."""
+    """Return the value as escaped Markdown: a number for reading, or the beginning of a text."""
     shown = column_format.show(value)
     return escape_markdown(shown, len(shown) if _is_number(value) else _MAX_METRIC_CHARS)

@@ -1,6 +1,6 @@
-"""The data: its tables and views, what they hold, and which of them questions are about.
+"""The data panel: tables and views, their columns and values, and which of them questions are about.
 
-It shows what the policy lets be seen, and no more.
+It shows only what the policy allows.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _MAX_COUNT_SECONDS: Final = 2.0
 @st.fragment
 @show_errors_in_place
 def show_data(shared: Server, conversation: Conversation) -> None:
-    """The tables that match the search, those of files first, and where the data holds what is searched for."""
+    """Show the tables that match the search, those of added files first, and where the data holds the value."""
     assistant = shared.get_assistant(conversation)
     tables = list_newest_first(assistant)
     st.multiselect(
@@ -71,7 +71,7 @@ def show_data(shared: Server, conversation: Conversation) -> None:
 
 
 def list_newest_first(assistant: Assistant) -> list[Table]:
-    """The tables that may be seen: those of the files that were added last, then the others as they come."""
+    """Return the visible tables: those of the last added files first, then the others in their order."""
     places = {upload.table: at for at, upload in enumerate(assistant.database.uploads)}
     tables = assistant.schema.tables
     return [
@@ -81,7 +81,7 @@ def list_newest_first(assistant: Assistant) -> list[Table]:
 
 
 def _show_values(assistant: Assistant, searched: str) -> bool:
-    """Where the data holds the text, in how many rows, each with a way to them. False where it is not found."""
+    """Show where the data holds the text, with row counts; return whether it was found."""
     hits = assistant.database.find_values(searched, _MAX_VALUE_HITS)
     if not hits:
         return False
@@ -105,7 +105,7 @@ def _open_table(table: str, where: tuple[str, str]) -> None:
 
 
 def _count_rows(assistant: Assistant, places: Sequence[tuple[str, str, str]]) -> Mapping[int, int]:
-    """How many rows each value stands in, by one bounded query; nothing where that takes too long."""
+    """Return how many rows hold each value, by one bounded query; empty where that takes too long."""
     counts: dict[Any, Mapping[int, int]] = st.session_state.setdefault("value-counts", {})
     asked = (assistant.url, assistant.schema.fingerprint, *places)
     if asked not in counts:
@@ -127,7 +127,7 @@ def _count_rows(assistant: Assistant, places: Sequence[tuple[str, str, str]]) ->
 
 
 def _show_notes(shared: Server) -> None:
-    """What of the settings was not obeyed, or does nothing."""
+    """Show which settings were ignored or have no effect."""
     assistant = shared.assistant
     endpoint = assistant.config.endpoint_note
     notes = [
@@ -158,7 +158,7 @@ def _make_list_item(table: Table) -> TableListItem:
 
 
 def _describe_column(column: Column) -> str:
-    """Name, type, comment, range and samples of a column, as is shown under the pointer."""
+    """Return name, type, comment, range and samples of a column, for its tooltip."""
     head = f"{column.name}: {column.type}"
     return "\n".join(filter(None, [head, (column.comment or "")[:_MAX_COMMENT_CHARS], _describe_values(column)]))
 

@@ -1,4 +1,4 @@
-"""Downloads: the rows as a file, made when it is asked for, and the chart as a picture.
+"""Downloads: the rows as a file, made when it is asked for, and the chart as an image.
 
 Formulas in CSV and Excel are made harmless by the export; the chart's spec has been checked.
 """
@@ -9,7 +9,7 @@ import contextlib
 import datetime as dt
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -37,11 +37,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_FILE_BYTES: Final = 256_000_000
-_FORMS: Final = {
-    "CSV": ("csv", "text/csv"),
-    "Excel": ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-    "Parquet": ("parquet", "application/vnd.apache.parquet"),
-    "JSON": ("json", "application/json"),
+_FORMS: Final = {"CSV": "csv", "Excel": "xlsx", "Parquet": "parquet", "JSON": "json"}
+_MIME_TYPES: Final = {
+    "csv": "text/csv",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "parquet": "application/vnd.apache.parquet",
+    "json": "application/json",
+    "html": "text/html",
+    "png": "image/png",
+    "svg": "image/svg+xml",
 }
 # Delimiter and decimal sign, by what a person calls them.
 _CSV_SIGNS: Final = {
@@ -62,7 +66,7 @@ _EVERY: Final = "Every row"
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """The rows of a file: those of this look, or every one; with what it says of them."""
+    """The rows to write: those of `look`, else every row; and what the file says about them."""
 
     sql: str
     result: Result | None = None
@@ -73,70 +77,63 @@ class ExportRequest:
 
 
 def show_downloads(assistant: Assistant, answer: Answer, spec: Mapping[str, Any] | None, key: str) -> None:
-    """A button for each format, behind one that opens them; they are made once it is open."""
+    """Show the popover with a button for each format; files are made when they are asked for."""
     box = st.popover("Download", icon=":material/download:", type="tertiary", key=f"download-{key}", on_change="rerun")
     if not box.open:
         return
     with box:
         look, title = get_table_view(key), get_answer_state(key).get("title", answer.question)
-        shown = False
-        if not look.is_plain:
-            rows = st.segmented_control(
-                "Rows", [_AS_SHOWN, _EVERY], default=_AS_SHOWN, required=True, key=f"download-rows-{key}"
-            )
-            shown = rows == _AS_SHOWN
-        comma = find_notation(assistant.config.display.locale).decimal == ","
-        buttons = st.container(horizontal=True, gap="small")
-        signs = st.selectbox(
-            "CSV between values", list(_CSV_SIGNS), index=int(comma), key=f"csv-signs-{key}", width=_BOX_WIDTH_PX
-        )
-        wanted = ExportRequest(
-            answer.sql or "",
-            answer.result,
-            look if shown else None,
-            answer.question,
-            _describe_export(assistant, answer, look if shown else None, key),
-            _CSV_SIGNS[signs],
-        )
-        with buttons:
-            for label, (form, mime) in _FORMS.items():
-                st.download_button(
-                    label,
-                    partial(write_file, assistant, wanted, form),
-                    file_name=name_file(answer.question, form),
-                    mime=mime,
-                    on_click="ignore",
-                    key=f"{form}-{key}",
-                )
+        shown = not look.is_plain and _choose_rows(key) == _AS_SHOWN
+        _show_row_downloads(assistant, answer, look if shown else None, key)
         st.caption("The whole answer: sentence, chart, rows and SQL")
-        st.download_button(
-            "HTML page",
-            partial(write_html, assistant, answer, spec, title, get_answer_state(key).get("notes", ())),
-            file_name=name_file(answer.question, "html"),
-            mime="text/html",
-            on_click="ignore",
-            key=f"html-{key}",
-        )
+        notes = get_answer_state(key).get("notes", ())
+        html = partial(write_html, assistant, answer, spec, title, notes)
+        _show_button("HTML page", answer.question, "html", html, key)
         if spec is not None:
             st.caption("The chart")
             with st.container(horizontal=True, gap="small"):
-                for label, form, mime in (("PNG", "png", "image/png"), ("SVG", "svg", "image/svg+xml")):
-                    st.download_button(
-                        label,
-                        partial(draw_picture, assistant, spec, form, find_theme(), title),
-                        file_name=name_file(answer.question, form),
-                        mime=mime,
-                        on_click="ignore",
-                        key=f"{form}-{key}",
-                    )
+                for label, form in (("PNG", "png"), ("SVG", "svg")):
+                    picture = partial(draw_picture, assistant, spec, form, find_theme(), title)
+                    _show_button(label, answer.question, form, picture, key)
         which = "Sorted and filtered as on screen." if shown else "Every row, not only those shown."
         if shown and _is_missing_rows(look, key):
             which = "Sorted and filtered as on screen, but only the first rows, which are kept. The query has more."
         st.caption(f"{which} Up to 256 MB. In Excel, the sheet Notes lists what did not fit.", width=_BOX_WIDTH_PX)
 
 
+def _choose_rows(key: str) -> str:
+    return st.segmented_control(
+        "Rows", [_AS_SHOWN, _EVERY], default=_AS_SHOWN, required=True, key=f"download-rows-{key}"
+    )
+
+
+def _show_row_downloads(assistant: Assistant, answer: Answer, look: TableView | None, key: str) -> None:
+    """Show a button for each format of rows, and the choice of signs for CSV."""
+    comma = find_notation(assistant.config.display.locale).decimal == ","
+    buttons = st.container(horizontal=True, gap="small")
+    signs = st.selectbox(
+        "CSV between values", list(_CSV_SIGNS), index=int(comma), key=f"csv-signs-{key}", width=_BOX_WIDTH_PX
+    )
+    notes = _describe_export(assistant, answer, look, key)
+    wanted = ExportRequest(answer.sql or "", answer.result, look, answer.question, notes, _CSV_SIGNS[signs])
+    with buttons:
+        for label, form in _FORMS.items():
+            _show_button(label, answer.question, form, partial(write_file, assistant, wanted, form), key)
+
+
+def _show_button(label: str, question: str, form: str, make: Callable[[], bytes], key: str) -> None:
+    st.download_button(
+        label,
+        make,
+        file_name=name_file(question, form),
+        mime=_MIME_TYPES[form],
+        on_click="ignore",
+        key=f"{form}-{key}",
+    )
+
+
 def name_file(question: str, form: str, today: dt.date | None = None) -> str:
-    """The file's name: what was asked, and the day; `answer` where nothing of the question can be in a name."""
+    """Return a file name of the question and the day."""
     words = re.sub(r"[^\w]+", "-", question.casefold().replace("_", "-")).strip("-")
     if len(words) > _MAX_NAME_CHARS:
         words = words[: _MAX_NAME_CHARS + 1].rpartition("-")[0] or words[:_MAX_NAME_CHARS]
@@ -145,7 +142,11 @@ def name_file(question: str, form: str, today: dt.date | None = None) -> str:
 
 
 def write_file(assistant: Assistant, request: ExportRequest, form: str, max_bytes: int = MAX_FILE_BYTES) -> bytes:
-    """The rows as a file, within the limits on time and memory. LimitError where it would be cut."""
+    """Return the rows as a file, within the limits on time and memory.
+
+    Raises:
+        LimitError: the file would be incomplete.
+    """
     out = io.BytesIO()
     with _open_rows(assistant, request, max_bytes) as (columns, batches):
         export(
@@ -165,7 +166,7 @@ def write_file(assistant: Assistant, request: ExportRequest, form: str, max_byte
 def write_html(
     assistant: Assistant, answer: Answer, spec: Mapping[str, Any] | None, title: str, notes: Sequence[str] = ()
 ) -> bytes:
-    """The answer as a page that stands alone, with the rows that it has, the chart, the SQL, and what else to know."""
+    """Return the answer as one self-contained HTML page."""
     sql = answer.sql or ""
     page = render_answer(
         answer,
@@ -183,7 +184,11 @@ def write_html(
 def _open_rows(
     assistant: Assistant, request: ExportRequest, max_bytes: int
 ) -> Iterator[tuple[Sequence[ResultColumn], Iterator[pa.RecordBatch] | Sequence[pa.RecordBatch]]]:
-    """The rows: those of the answer, else of the run that the page turns over, else of a new run. LimitError."""
+    """Yield the columns and the rows: of the answer, else of the cached run, else of a new run.
+
+    Raises:
+        LimitError: rows or parts of cells are missing.
+    """
     limits = replace(assistant.config.limits, rows=None, result_bytes=max_bytes, cell_bytes=max_bytes)
     result, sql = request.result, request.sql
     if request.look is None and result is not None and not result.truncated and not result.cut_cells:
@@ -199,7 +204,7 @@ def _open_rows(
 
 
 def _read_cached_rows(assistant: Assistant, sql: str, look: TableView, limits: Limits) -> Result:
-    """All rows of the look at once, so that they are of one run."""
+    """Return all rows of this view at once, so that they are of one run."""
     count = assistant.database.count_pageable_rows(sql, criteria=look.criteria).rows
     return assistant.database.fetch_page(
         sql,
@@ -221,14 +226,14 @@ def _reject_cut_rows(is_cut: bool) -> None:
 
 
 def _is_missing_rows(look: TableView, key: str) -> bool:
-    """Whether the query has rows that this look cannot reach, as the table found when it was drawn."""
+    """Return whether the query has rows that this view cannot reach."""
     extents: dict[TableView, Extent] = get_answer_state(key).get("extent", {})
     extent = extents.get(TableView(filters=look.filters))
     return extent is not None and not extent.is_complete
 
 
 def _describe_export(assistant: Assistant, answer: Answer, look: TableView | None, key: str) -> dict[str, str]:
-    """What a sheet of its own says of the rows."""
+    """Return the facts for the Notes sheet, by name."""
     said = {"Question": answer.question, "Database": describe_database(assistant)}
     if look is not None and look.filters:
         said["Filters"] = "\n".join(one.label for one in look.filters)
@@ -239,7 +244,7 @@ def _describe_export(assistant: Assistant, answer: Answer, look: TableView | Non
 
 
 def draw_picture(assistant: Assistant, spec: Mapping[str, Any], form: str, theme: str, title: str) -> bytes:
-    """The chart as a picture with its title, the database and the day, drawn on this machine: nothing is fetched."""
+    """Return the chart as a PNG or SVG with title, database and day; nothing is fetched."""
     import vl_convert
 
     dressed = dress_spec(

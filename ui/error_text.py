@@ -1,6 +1,6 @@
-"""What went wrong, for a person: what happened, then what to do.
+"""Errors on the page: what happened, then what to do.
 
-Texts of errors may quote the data, so they are shown as they are and never read as Markdown.
+Texts of errors may quote the data, so they are escaped and never read as Markdown.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _Arguments = ParamSpec("_Arguments")
 
 
 def show_errors_in_place(draw: Callable[_Arguments, None]) -> Callable[_Arguments, None]:
-    """Have a part of the page show its errors in its place: a part that is drawn by itself has nobody above it."""
+    """Decorate a function that draws a part of the page, so that the part shows its own errors."""
 
     @functools.wraps(draw)
     def draw_or_show_error(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> None:
@@ -33,7 +33,7 @@ def show_errors_in_place(draw: Callable[_Arguments, None]) -> Callable[_Argument
 
 
 def show_error(error: NL2SQLError) -> None:
-    """What happened, and what to do."""
+    """Show what happened, and what to do."""
     if error.code == "cancelled":
         st.caption(f":material/stop_circle: {escape_markdown(error.message, _MAX_MESSAGE_CHARS)}")
     else:
@@ -41,7 +41,7 @@ def show_error(error: NL2SQLError) -> None:
 
 
 def show_bug(error: Exception) -> bool:
-    """Say what nobody caught, whose trace Streamlit has written by then. True: Streamlit need not say it too."""
+    """Show an unexpected error, and return True, so that Streamlit does not show it too."""
     if not isinstance(error, NL2SQLError):
         error = BugError("this is a bug in nl2sql", "The trace is in the terminal where nl2sql ui was started.")
     show_error(error)
@@ -49,7 +49,7 @@ def show_bug(error: Exception) -> bool:
 
 
 def show_message(message: str, hint: str, *, is_refusal: bool = False) -> None:
-    """The same of a message and a hint; `is_refusal` where a rule said no, which is no failure."""
+    """Show a message and a hint; with `is_refusal` as a warning, since nothing failed."""
     say = st.warning if is_refusal else st.error
     icon = ":material/shield:" if is_refusal else ":material/error:"
     # What begins with a name, of a file or a column, stays as it is.

@@ -1,4 +1,4 @@
-"""What the user thinks of an answer: a thumb up or down, and a line on what is wrong, kept in the store.
+"""Feedback on an answer: a thumb up or down, and a comment on what is wrong, kept in the store.
 
 It changes no answer. `nl2sql history -o json` has both.
 """
@@ -15,7 +15,10 @@ _WIDTH_PX = 320
 
 
 def show_thumbs(store: Store, owner: str | None, answer_id: str, key: str) -> None:
-    """The two thumbs as they were set, and what was said. They are given no answer, which Streamlit would keep."""
+    """Show the two thumbs as they were set, and the comment.
+
+    No answer is passed in, since Streamlit would keep it in memory.
+    """
     place, line = f"thumb-{key}", f"comment-{key}"
     try:
         rating = store.find_rating(answer_id, user=owner)

@@ -1,10 +1,11 @@
-"""How the files of a conversation were read: what is doubtful, their first rows, and what the user says of them.
+"""How the files of a conversation were read: doubts, first rows, and a form to read them differently.
 
-The engine reads the files and keeps the account; here it is shown, and a file is read anew by the user's word.
+The engine reads the files and keeps the account; this shows it and passes on the user's rules.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +29,7 @@ _READ_AS_TEXT: Final = (".csv", ".tsv", ".gz", ".zip", ".xlsx", ".xls", ".ods")
 
 
 def show_file_reading(shared: Server, conversation: Conversation, file: Path, *, is_busy: bool) -> None:
-    """A popover for one file: its account, its first rows, and the form that has it read otherwise."""
+    """Show a popover for one file: how it was read, its first rows, and the form to read it differently."""
     assistant = conversation.upload_assistant
     if assistant is None:
         return
@@ -51,7 +52,7 @@ def _find_accounts(assistant: Assistant, file: Path) -> list[TableAccount]:
 
 
 def _show_first_rows(assistant: Assistant, account: TableAccount) -> None:
-    """The first rows, as they were read."""
+    """Show the first rows as they were read."""
     name = ".".join(map(quote_name, account.table.split(".", 1)))
     try:
         result = assistant.run(f"SELECT * FROM {name} LIMIT {_PREVIEW_ROWS}")
@@ -65,62 +66,61 @@ def _show_first_rows(assistant: Assistant, account: TableAccount) -> None:
 def _show_rules(
     shared: Server, conversation: Conversation, file: Path, accounts: list[TableAccount], *, is_busy: bool
 ) -> None:
-    """The form by which the user says how the file is to be read."""
+    """Show the form that sets how the file is read."""
     rules = conversation.file_rules.get(file.name, FileRules())
     failed = f"reading-error-{conversation.id}-{file.name}"
+    names = [column.name for account in accounts for column in account.columns]
     with st.form(f"reading-{file.name}", border=False):
-        header = st.number_input(
-            "Header line",
-            min_value=0,
-            value=rules.header,
-            placeholder="as detected",
-            help="0 if there is no header.",
-            key=f"header-{file.name}",
-        )
-        decimal = st.selectbox(
-            "Decimal sign",
-            list(_DECIMALS),
-            index=list(_DECIMALS.values()).index(rules.decimal),
-            key=f"decimal-{file.name}",
-        )
-        dates = st.selectbox(
-            "Dates", list(_ORDERS), index=list(_ORDERS.values()).index(rules.dates), key=f"dates-{file.name}"
-        )
-        sign = st.selectbox(
-            "Delimiter",
-            list(_DELIMITERS),
-            index=list(_DELIMITERS.values()).index(rules.delimiter),
-            key=f"sign-{file.name}",
-        )
-        null = st.text_input(
-            "Text for missing values",
-            ", ".join(rules.null),
-            placeholder="-, n/a",
-            help="Separate them with commas.",
-            key=f"null-{file.name}",
-        )
-        names = [column.name for account in accounts for column in account.columns]
-        texts = st.multiselect(
-            "Keep as text", names, default=[name for name in names if rules.types.get(name) == "text"]
-        )
+        chosen = _read_form(rules, names, file.name)
         wanted = st.form_submit_button("Read it again", icon=":material/refresh:", disabled=is_busy)
     if wanted:
-        said = FileRules(
-            header=None if header is None else int(header),
-            delimiter=_DELIMITERS[sign],
-            decimal=_DECIMALS[decimal],
-            dates=_ORDERS[dates],
-            null=tuple(part.strip() for part in null.split(",") if part.strip()),
-            types=dict.fromkeys(texts, "text"),
-        )
-        st.session_state[failed] = _read_again(shared, conversation, file, said)
+        st.session_state[failed] = _read_again(shared, conversation, file, chosen)
         st.rerun()
     if error := st.session_state.get(failed):
         show_error(error)
 
 
+def _read_form(rules: FileRules, columns: Sequence[str], file: str) -> FileRules:
+    """Show the fields of the form, filled in with the rules, and return what is chosen in them."""
+    header = st.number_input(
+        "Header line",
+        min_value=0,
+        value=rules.header,
+        placeholder="as detected",
+        help="0 if there is no header.",
+        key=f"header-{file}",
+    )
+    decimal = _select("Decimal sign", _DECIMALS, rules.decimal, f"decimal-{file}")
+    dates = _select("Dates", _ORDERS, rules.dates, f"dates-{file}")
+    delimiter = _select("Delimiter", _DELIMITERS, rules.delimiter, f"sign-{file}")
+    null = st.text_input(
+        "Text for missing values",
+        ", ".join(rules.null),
+        placeholder="-, n/a",
+        help="Separate them with commas.",
+        key=f"null-{file}",
+    )
+    texts = st.multiselect(
+        "Keep as text", columns, default=[name for name in columns if rules.types.get(name) == "text"]
+    )
+    return FileRules(
+        header=None if header is None else int(header),
+        delimiter=delimiter,
+        decimal=decimal,
+        dates=dates,
+        null=tuple(part.strip() for part in null.split(",") if part.strip()),
+        types=dict.fromkeys(texts, "text"),
+    )
+
+
+def _select(label: str, options: Mapping[str, str], value: str, key: str) -> str:
+    """Show a select box of the options by label, and return the value of the chosen one."""
+    chosen = st.selectbox(label, list(options), index=list(options.values()).index(value), key=key)
+    return options[chosen]
+
+
 def _read_again(shared: Server, conversation: Conversation, file: Path, rules: FileRules) -> NL2SQLError | None:
-    """Read the files anew by these rules; what went wrong, if anything did, and then all is as before."""
+    """Read the files again by these rules; return the error, after which everything is as before."""
     with conversation.files_lock:
         said = {**conversation.file_rules, file.name: rules}
         try:

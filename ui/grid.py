@@ -1,6 +1,6 @@
-"""The table: rows as text in a real HTML table whose heads sort, for eyes, keyboards and screen readers alike.
+"""The table: rows as text in an HTML table, for mouse, keyboard and screen readers.
 
-Every name and cell reaches the page as data and is set as text, so nothing in it is ever read as markup.
+Names and cells are sent as data and set as text, so nothing in them is read as markup.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def draw_grid(
     (whether its values can be filtered by). `key` may not hold two underscores in a row. `caption` is what a screen
     reader calls it. After a click that asks for something `on_act` runs, and `st.session_state[key].act` says what:
     `do` is one of `sort`, `page`, `size`, `figure`, `filter`, `drop`, `clear`, `only`, `without`, `behind`, `whole`;
-    what it is of stands beside it, as the browser says it. Without `on_act` there are rows and nothing else.
+    its other fields, unchecked, say what it applies to. Without `on_act` there are rows and nothing else.
 
     `more` may have `total` (the cells of a last row), `pager` (`page`, `pages`, `size`, `sizes`, `rows`, `start`,
     `text`), `filters` (whether a button asks for them), `figures` (each an `id`, a `label`, and `on`), `chips` (the

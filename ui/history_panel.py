@@ -1,6 +1,6 @@
-"""What was asked before, by this user, on any face: by conversation and day, found by its words, opened again.
+"""The history of this user: conversations by day, with search, rename, pin and delete.
 
-The store remembers; this shows it, names it, and deletes it where the user says so twice.
+The store keeps it; this shows it, and asks before it deletes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SHOWN: Final = "history-shown"
 @st.fragment
 @show_errors_in_place
 def show_history(shared: Server, owner: str | None, conversation: Conversation) -> None:
-    """The conversations that have these words; read again while a question is under way in this one."""
+    """Show the conversations that match the search; refresh while a question of this one is running."""
     words = st.text_input(
         "Search the history",
         key="history",
@@ -63,7 +63,7 @@ def show_history(shared: Server, owner: str | None, conversation: Conversation) 
 
 
 def _find_questions(store: Store, words: str, owner: str | None) -> dict[str | None, list[HistoryEntry]]:
-    """The questions that have the words, by session, oldest first; none where no words are given."""
+    """Return the questions that match the search, by session, oldest first; none without a search."""
     found: dict[str | None, list[HistoryEntry]] = {}
     for entry in reversed(store.list_entries(search=words, user=owner, limit=_MAX_MATCHES)) if words.strip() else ():
         found.setdefault(entry.session, []).append(entry)
@@ -75,25 +75,25 @@ def _show_more() -> None:
 
 
 def _write_heading(entry: ConversationEntry) -> str:
-    """The day of its last question, in words; the pinned ones stand before all days."""
+    """Return the heading of an entry: Pinned, or the day of its last question."""
     return ":material/keep: Pinned" if entry.pinned else describe_day(entry.at)
 
 
 def describe_day(at: dt.datetime, now: dt.datetime | None = None) -> str:
-    """The day of that moment in words, here: Today, Yesterday, or its date."""
+    """Return the local day of a moment: Today, Yesterday, or its date."""
     day, today = at.astimezone().date(), (now or dt.datetime.now()).astimezone().date()
     names = {today: "Today", today - dt.timedelta(days=1): "Yesterday"}
     return names.get(day) or f"{day.day} {day:%b %Y}"
 
 
 def describe_time(at: dt.datetime) -> str:
-    """That moment in words, here: its day and its time."""
+    """Return the local day and time of a moment."""
     day = describe_day(at)
     return f"{day[0].lower() if day[0] in 'TY' else day[0]}{day[1:]}, {at.astimezone():%H:%M}"
 
 
 def _show_conversation(shared: Server, owner: str | None, entry: ConversationEntry, *, is_open: bool) -> None:
-    """One conversation: a click opens it, and a menu has the rest."""
+    """Show one conversation: a button that opens it, and a menu."""
     title = escape_markdown(entry.title, _MAX_TITLE_CHARS)
     icons = [_ICONS.get(entry.status, ""), ":material/thumb_down:" if entry.has_bad else ""]
     place = (
@@ -124,7 +124,7 @@ def _show_conversation(shared: Server, owner: str | None, entry: ConversationEnt
 
 
 def _show_questions(entry: ConversationEntry, found: Iterable[HistoryEntry]) -> None:
-    """The questions of it that have the words searched for; a click opens the answer."""
+    """Show the questions of a conversation that match the search."""
     for one in found if entry.session else ():
         icon = _ICONS.get(one.status, ":material/subdirectory_arrow_right:")
         label = f"{icon} :small[{escape_markdown(one.question, _MAX_TITLE_CHARS)}]"
@@ -148,7 +148,7 @@ def _rename(shared: Server, owner: str | None, entry: ConversationEntry) -> None
 
 @st.dialog("Delete the conversation?")
 def _delete(shared: Server, owner: str | None, entry: ConversationEntry) -> None:
-    """Ask, and delete it from the store, for this user alone."""
+    """Ask, and delete the conversation of this user from the store."""
     st.text(entry.title)
     st.caption(_describe_loss(entry))
     with st.container(horizontal=True):
@@ -167,7 +167,7 @@ def _delete(shared: Server, owner: str | None, entry: ConversationEntry) -> None
 
 
 def _describe_loss(entry: ConversationEntry) -> str:
-    """What goes with it, in words."""
+    """Return what is deleted with the conversation."""
     gone = "1 question" if entry.questions == 1 else f"{entry.questions:,} questions"
     pinned = entry.pinned_answers
     board = f" {pinned:,} pinned answer{' leaves' if pinned == 1 else 's leave'} your board." if pinned else ""
@@ -176,7 +176,11 @@ def _describe_loss(entry: ConversationEntry) -> str:
 
 
 def delete_conversation(shared: Server, owner: str | None, entry: ConversationEntry) -> int:
-    """Delete it, and return how many questions that were. ConfigError while one of them is under way."""
+    """Delete the conversation, and return how many questions it had.
+
+    Raises:
+        ConfigError: one of its questions is still running.
+    """
     if entry.session is not None:
         held = shared.conversations.find(entry.session, owner)
     else:
@@ -198,17 +202,17 @@ def delete_conversation(shared: Server, owner: str | None, entry: ConversationEn
 
 
 def open_answer(answer_id: str) -> None:
-    """Go to the answer's own address."""
+    """Open the answer's own page."""
     st.query_params.from_dict({"answer": answer_id})
 
 
 def open_conversation(conversation_id: str) -> None:
-    """Go to the conversation's address."""
+    """Open the conversation's page."""
     st.query_params.from_dict({"session": conversation_id})
 
 
 def find_title(store: Store, conversation: Conversation) -> str:
-    """The conversation's name, else its first question."""
+    """Return the conversation's name, else its first question."""
     try:
         name = store.conversations.find_name(conversation.id, user=conversation.owner)
     except StoreError:
@@ -217,12 +221,15 @@ def find_title(store: Store, conversation: Conversation) -> str:
 
 
 def name_database(url: str) -> str:
-    """The database's name, without its folders."""
+    """Return the database's name, without its folders."""
     return PurePath(url).name or url
 
 
 def restore_conversation(store: Store, session: str, owner: str | None, url: str) -> Conversation | None:
-    """The conversation as the store has it; None where the user has no such one. `url` is the opened database."""
+    """Return the conversation from the store; None where the user has none of that id.
+
+    `url` is the opened database.
+    """
     entries = store.list_entries(session=session, user=owner, limit=MAX_TURNS)
     if not entries:
         return None
@@ -232,7 +239,7 @@ def restore_conversation(store: Store, session: str, owner: str | None, url: str
 
 
 def restore_answer(store: Store, answer_id: str, owner: str | None, url: str) -> tuple[Conversation, Job] | None:
-    """The answer and its conversation as the store has them."""
+    """Return the answer's conversation and its job from the store; None where the user has no such answer."""
     try:
         entry = store.get_entry(answer_id, user=owner)
     except ConfigError:
@@ -246,7 +253,7 @@ def restore_answer(store: Store, answer_id: str, owner: str | None, url: str) ->
 
 
 def make_job(entry: HistoryEntry, owner: str | None, url: str) -> Job:
-    """A finished job that has what was kept of the answer."""
+    """Return a finished job with what the store has of the answer."""
     job = Job(entry.question, owner)
     job.history_entry = entry
     job.asked_at = entry.at.timestamp()

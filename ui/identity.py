@@ -1,6 +1,6 @@
-"""Who asks: the identity that Streamlit's OIDC sign-in gives, where the page was started with one.
+"""Who asks: the identity from Streamlit's OIDC sign-in, where the page was started with one.
 
-Without it the page is one user's own, on one machine: then there is nobody to tell apart.
+Without a sign-in, everybody on the page is the same user.
 """
 
 from __future__ import annotations
@@ -16,12 +16,16 @@ from ui.sign_in import DEFAULT, find_providers
 
 
 def has_sign_in() -> bool:
-    """Whether people sign in here. ConfigError where the page was not started as it should be."""
+    """Return whether people sign in here.
+
+    Raises:
+        ConfigError: the page was not started by `nl2sql ui`.
+    """
     return get_launch().auth is not None
 
 
 def ensure_signed_in() -> bool:
-    """Whether the page may be shown; where not, the way to sign in is, or what is wrong with the sign-in."""
+    """Return whether the page may be shown; else show the sign-in, or what is wrong with it."""
     if not has_sign_in():
         return True
     if not st.user.is_logged_in:
@@ -39,7 +43,11 @@ def ensure_signed_in() -> bool:
 
 
 def get_user() -> str | None:
-    """Who has signed in; None where nobody signs in. ConfigError where the sign-in does not say who it is."""
+    """Return who has signed in; None where sign-in is off.
+
+    Raises:
+        ConfigError: the sign-in does not identify the person.
+    """
     if not has_sign_in():
         return None
     identity = read_identity(st.user)
@@ -49,9 +57,9 @@ def get_user() -> str | None:
 
 
 def read_identity(claims: Mapping[str, object]) -> str | None:
-    """The one person that the claims are of: the e-mail address that the provider has verified, else its own id.
+    """Return the person's verified e-mail address, else their id at the provider; None without either.
 
-    An address that nobody verified may be another's; the id (`sub`) is one person's at that provider (`iss`) only.
+    An unverified address may belong to somebody else; the id (`sub`) is unique at its provider (`iss`) only.
     """
     subject, issuer = claims.get("sub"), claims.get("iss")
     if not isinstance(subject, str) or not subject:

@@ -1,6 +1,6 @@
-"""Questions under way: each one runs on a thread of the server, whatever becomes of the page that asked it.
+"""Running questions: each runs on a thread of the server, even if the page that asked is closed.
 
-A page looks at a job's `view`, which never changes under its eyes. Nothing here draws.
+A page reads a job's `view`, which is immutable. Nothing here draws.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _ACTIVITIES: Final = {
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -58,7 +58,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """SQL that waits for a person: what it does, in sentences, and how many rows a step of it handles, by a guess."""
+    """SQL that waits for a person: its reading, and `rows`, the estimate for the largest step of a heavy query."""
 
     sql: str
     reading: tuple[str, ...] = ()
@@ -67,9 +67,9 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job as it is now. `version` grows with every change but the words of the sentence, which come by the dozen.
+    """A job at one moment. `version` grows with every change, except for pieces of the sentence.
 
-    `rows_sql` is what gave `result`: `sql` may be a later query by then.
+    `rows_sql` is the query that gave `result`; `sql` may be a later one.
     """
 
     version: int = 0
@@ -87,14 +87,15 @@ class JobView:
 
     @property
     def is_done(self) -> bool:
+        """Whether the job has ended."""
         return self.state is JobState.DONE
 
 
 class Job:
     """One question, or one query of the user's own. `id` cannot be guessed: it is the link while it runs.
 
-    `typed_text` is the user's text where more than the question stood in it. `was_reviewed`: it waited for a person.
-    `history_entry` is what the history has of it, where it comes from there, without rows; `other_database` names its
+    `typed_text` is what the user typed, which may hold more than the question. `was_reviewed` says that it waited for
+    a person. `history_entry` is its entry where it comes from the history, without rows; `other_database` names its
     database where that is not the opened one.
     """
 
@@ -114,16 +115,21 @@ class Job:
 
     @property
     def view(self) -> JobView:
+        """The job at this moment."""
         return self._view
 
     def wait(self, version: int, seconds: float) -> JobView:
-        """The view once it is another than `version`, or after that time; then with the words that came meanwhile."""
+        """Return the view once its version differs from `version`, or after `seconds`."""
         with self._changed:
             self._changed.wait_for(lambda: self._view.version != version, seconds)
             return self._view
 
     def await_end(self, cancel: CancelToken) -> None:
-        """Wait until it is done. CancelledError once the waiting one is stopped."""
+        """Wait until the job is done.
+
+        Raises:
+            CancelledError: `cancel` is set.
+        """
         while not self.view.is_done:
             cancel.raise_if_cancelled()
             self.wait(self.view.version, _POLL_SECONDS)
@@ -135,7 +141,7 @@ class Job:
             self._changed.notify_all()
 
     def decide(self, run: bool, sql: str) -> None:
-        """What the user says of this SQL; nothing where another one waits for a review by now."""
+        """Record the user's decision about this SQL, if it is the one that waits for a review."""
         with self._changed:
             review = self._view.review
             if self._view.state is JobState.REVIEW and review is not None and review.sql == sql:
@@ -143,7 +149,7 @@ class Job:
                 self._changed.notify_all()
 
     def await_decision(self, review: Review) -> bool:
-        """Wait until the user has looked at the SQL. False where they say no, or say nothing for long."""
+        """Wait for the user's decision; return False where they decline or the time is over."""
         self._decision, self.was_reviewed = None, True
         self.update(state=JobState.REVIEW, sql=review.sql, review=review, activity="Waiting for your review")
         with self._changed:
@@ -154,11 +160,11 @@ class Job:
         return bool(decision)
 
     def handle_event(self, event: Event) -> None:
-        """Take in what happened."""
+        """Update the view by an event of the assistant."""
         now = self._view
         if event.kind is EventKind.TEXT:
             with self._changed:
-                # Another thread may let go of the rows at the same time.
+                # Another thread may drop the rows at the same time.
                 self._view = replace(self._view, text=self._view.text + event.text, activity=_ACTIVITIES[event.kind])
         elif event.kind is EventKind.SQL:
             self.update(sql=event.text, activity=_ACTIVITIES[event.kind])
@@ -179,23 +185,23 @@ class Job:
             self.update(steps=(*now.steps, said + event.text))
 
     def end(self, error: NL2SQLError | None = None) -> None:
-        """Be done, with an answer or with this error."""
+        """Mark the job as done, with its answer or this error."""
         self.update(state=JobState.DONE, error=error, activity="")
 
     def update(self, **fields: object) -> None:
-        """Show something else from now on."""
+        """Replace fields of the view, and wake who waits for a change."""
         with self._changed:
             view = replace(self._view, version=self._view.version + 1, **fields)  # type: ignore[arg-type]
             self._view = view if self._keeps_rows else _drop_rows(view)
             self._changed.notify_all()
 
     def restore_rows(self, answer: Answer) -> None:
-        """Have the rows of its answer again, once they have been read again."""
+        """Set an answer that has its rows again."""
         self._keeps_rows = True
         self.update(answer=answer)
 
     def forget_rows(self) -> None:
-        """Keep the question, the SQL and the sentence, and let go of the rows, of those to come too."""
+        """Drop the rows, also those to come; keep question, SQL and sentence."""
         self._keeps_rows = False
         self.update()
 
@@ -206,7 +212,7 @@ def _drop_rows(view: JobView) -> JobView:
 
 
 class Jobs:
-    """Runs jobs: `max_running` of them, the rest in line. `on_end` hears of each that has ended."""
+    """Runs jobs: `max_running` at once, the rest wait in line. `on_end` is called with each that has ended."""
 
     def __init__(
         self,
@@ -220,21 +226,21 @@ class Jobs:
         self._durations: deque[float] = deque(maxlen=_MAX_DURATIONS)
 
     def get_position(self, job: Job) -> int:
-        """Its place in the line; 0 once it runs."""
+        """Return the job's place in line; 0 once it runs."""
         return self._gate.get_position(job.id)
 
     def find_usual_seconds(self) -> float | None:
-        """How long models took to answer of late, the middle one of these times; None where too few are known.
+        """Return the median time of the last answers by a model; None where too few are known.
 
-        What waited for a person, and SQL that runs without a model, say nothing of it.
+        Queries that waited for a review, or ran without a model, are not counted.
         """
         took = sorted(self._durations)
         return took[len(took) // 2] if len(took) >= _MIN_DURATIONS else None
 
     def start(self, job: Job, work: Callable[[Job], Answer], *, after: Job | None = None) -> None:
-        """Have the job done as soon as its turn comes, and `after` that one has ended.
+        """Start the job when its turn comes, and after the job `after` has ended.
 
-        Its error says so where too many stand in line.
+        Where too many wait, the job ends with a LimitError.
         """
         if self._gate.length >= self._waiting:
             job.end(LimitError("too many questions are waiting", "Ask again in a minute.", limit="queue"))
@@ -245,7 +251,11 @@ class Jobs:
         threading.Thread(target=self._run, args=(job, work, after), name="nl2sql-question", daemon=True).start()
 
     def await_review(self, job: Job, review: Review) -> bool:
-        """Let the user look at the SQL; others may run in the meantime. CancelledError where they stop it."""
+        """Wait for the user's decision; others may run in the meantime.
+
+        Raises:
+            CancelledError: the user stops the job.
+        """
         self._gate.leave(job.id)
         run = job.await_decision(review)
         self._gate.join(job.id)

@@ -1,6 +1,6 @@
-"""Text that a model or the data wrote, where Streamlit would read Markdown: made to stand for itself.
+"""Escape text of the model or the data where Streamlit would read Markdown.
 
-Where a place takes plain text (st.text, st.code, the table), nothing here is needed.
+It is not needed where plain text is shown (st.text, st.code, the table).
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _MAX_NOTE_CHARS: Final = 400
 
 
 def escape_markdown(text: str, limit: int = MAX_LABEL_CHARS) -> str:
-    """The text on one line, so that Markdown shows each of its characters and makes nothing of them."""
+    """Return the text on one line, shortened to `limit`, with all Markdown escaped."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     line = line if len(line) <= limit else line[: limit - 1] + "…"
     return _PUNCTUATION.sub(r"\\\1", _ADDRESS.sub(_JOINER, line))
 
 
 def show_renamed_columns(result: Result) -> None:
-    """Say which columns have another name on the page and in files than in the query, if any has."""
+    """Show which columns have another name on the page and in files than in the query."""
     if renamed := describe_renamed([column.name for column in result.columns]):
         st.caption(escape_markdown(renamed[0].upper() + renamed[1:], _MAX_NOTE_CHARS))

@@ -1,6 +1,6 @@
-"""Tables named in a question: `@` in the question box offers them, and those that are pinned stand beside it.
+"""Tables named in a question: `@` in the question box completes them, and pinned ones are shown beside it.
 
-The list is drawn beside the box of Streamlit's chat input, which stays as it is. Names are set as text.
+The list is drawn beside Streamlit's chat input, which is not changed. Names are set as text.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ _mentions_component = st.components.v2.component("nl2sql_mentions", html=_HTML, 
 
 
 def offer_mentions(tables: Sequence[Table]) -> None:
-    """Have the question box offer these tables once `@` is written in it. Call it once in a run of the page."""
+    """Complete these tables in the question box after `@`. Call it once in a run of the page."""
     offered = [
         {
             "name": table.name,
@@ -167,12 +167,12 @@ def offer_mentions(tables: Sequence[Table]) -> None:
 
 
 def write_mention(name: str) -> str:
-    """The table's name as a question mentions it."""
+    """Return the table's name as a question mentions it."""
     return f"@{name}" if _PLAIN_NAME.fullmatch(name) else f'@"{name}"'
 
 
 def show_pins(shared: Server) -> None:
-    """The pinned tables, each let go of by a click; nothing where none is pinned."""
+    """Show the pinned tables; a click unpins one."""
     pinned: list[str] = st.session_state.get("pinned", [])
     st.session_state[_DRAWN] = list(pinned)
     if not pinned:
@@ -192,7 +192,7 @@ def show_pins(shared: Server) -> None:
 
 
 def redraw_pins() -> None:
-    """Have the page drawn anew where it shows other pins than are chosen by now, in a part of it."""
+    """Redraw the page where another part of it has changed the pinned tables."""
     pinned = list(st.session_state.get("pinned", []))
     if st.session_state.get(_DRAWN, pinned) != pinned:
         st.session_state[_DRAWN] = pinned

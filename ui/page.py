@@ -1,4 +1,4 @@
-"""One run of the page: who asks, which conversation, what it shows, and what is asked next.
+"""One run of the page: the user, the conversation, what is shown, and what is asked.
 
 The parts that all pages share come from `page_server`; each part of the page draws itself.
 """
@@ -29,7 +29,7 @@ from ui.page_conversations import Conversation
 from ui.page_server import Server, get_server
 from ui.sidebar import show_sidebar
 from ui.style import apply_style
-from ui.submission import ask, show_suggestions, take_clicked_question
+from ui.submission import AskSettings, ask, show_suggestions, take_clicked_question
 from ui.switches import is_review_on, list_pinned_tables, read_choice, restore_switches, show_review_note
 from ui.upload_panel import KINDS, add_files
 
@@ -81,16 +81,16 @@ def _show_conversation_page(shared: Server) -> None:
 
 
 def _show_board(shared: Server) -> None:
-    """The board, and the panel at its side."""
-    beside = Conversation(get_user())
-    restore_switches(shared, beside)
-    show_sidebar(shared, beside)
+    """Show the board and the sidebar."""
+    empty = Conversation(get_user())
+    restore_switches(shared, empty)
+    show_sidebar(shared, empty)
     set_title("Board")
     show_board(shared, get_user())
 
 
 def set_title(text: str) -> None:
-    """Have the browser's tab say what is on the page; empty where that is nothing in particular."""
+    """Set the title of the browser tab; empty for the product's name alone."""
     line = " ".join(text.split())
     line = line if len(line) <= _MAX_TITLE_CHARS else line[: _MAX_TITLE_CHARS - 1] + "…"
     title = st.session_state[_TITLE] = f"{line} · nl2sql" if line else "nl2sql"
@@ -98,7 +98,7 @@ def set_title(text: str) -> None:
 
 
 def _take_question(shared: Server, conversation: Conversation, shown_job: Job | None = None) -> bool:
-    """The box to ask in, and what was just asked, before anything is drawn. Whether a question is on its way now.
+    """Show the question box, and start what was asked; return whether a question was started.
 
     `shown_job` is the answer on the page where that is not the last one.
     """
@@ -130,8 +130,8 @@ def _take_question(shared: Server, conversation: Conversation, shown_job: Job | 
         last = shown_job or (conversation.jobs[-1] if conversation.jobs else None)
         asks = wish is None or bool(rest) or last is None or not _change_chart(assistant, last, wish)
         if asks:
-            choice, tables = read_choice(shared), list_pinned_tables()
-            job = ask(shared, conversation, rest or question, tables=tables, review=is_review_on(), choice=choice)
+            settings = AskSettings(list_pinned_tables(), is_review_on(), read_choice(shared))
+            job = ask(shared, conversation, rest or question, settings)
             if wish is not None and rest:
                 apply_wish(job.id, wish)
                 job.typed_text = question
@@ -140,7 +140,7 @@ def _take_question(shared: Server, conversation: Conversation, shown_job: Job | 
 
 
 def _change_chart(assistant: Assistant, job: Job, wish: ChartWish) -> bool:
-    """Have the chart of that answer as it is wished for. False where it has no rows that make a chart."""
+    """Change the chart of that answer; return False where it has none."""
     answer = job.view.answer
     if answer is None or answer.result is None or not has_chart(assistant, answer.sql or "", answer.result):
         return False
@@ -149,7 +149,7 @@ def _change_chart(assistant: Assistant, job: Job, wish: ChartWish) -> bool:
 
 
 def _find_conversation(shared: Server) -> Conversation:
-    """The conversation of this address; a new one where it names none that is there."""
+    """Return the conversation of this address, else a new one."""
     asked = st.query_params.get("session")
     own: Conversation | None = st.session_state.get("conversation")
     if own is not None and own.is_deleted:
@@ -169,7 +169,7 @@ def _find_conversation(shared: Server) -> Conversation:
 
 
 def show_turns(shared: Server, conversation: Conversation) -> None:
-    """The last questions and their answers; those before are closed, and those of long ago behind a button."""
+    """Show the last turns; earlier ones are collapsed, and very early ones are behind a button."""
     jobs = conversation.jobs
     put_away = max(0, len(jobs) - _MIN_VISIBLE_TURNS) // _COLLAPSE_STEP_TURNS * _COLLAPSE_STEP_TURNS
     pinned = _find_pinned_jobs(shared, conversation)
@@ -191,37 +191,37 @@ def show_turns(shared: Server, conversation: Conversation) -> None:
 
 @st.fragment
 def _watch(conversation: Conversation, drawn_ids: Sequence[str]) -> None:
-    """Draw the page again once another window has asked something in the conversation, or deleted it."""
+    """Redraw the page once another window has asked something in the conversation, or deleted it."""
     if conversation.is_deleted or [job.id for job in conversation.jobs] != drawn_ids:
         st.rerun()
     refresh_while_visible("conversation")
 
 
 def _find_pinned_jobs(shared: Server, conversation: Conversation) -> list[Job]:
-    """The questions whose answers are pinned: they stay open."""
+    """Return the questions whose answers are pinned: they stay open."""
     ids = find_pinned_answers(shared, conversation.owner)
     return [job for job in conversation.jobs if job.view.answer is not None and job.view.answer.id in ids]
 
 
 def _list_state_keys(jobs: Sequence[Job], conversation: Conversation) -> set[str]:
-    """What the answers of these jobs, and the user's own versions of their SQL, are kept by."""
+    """Return the keys of the state of these jobs and of their branches."""
     ids = {job.id for job in jobs}
     return ids | {own.id for job_id, own in list(conversation.branches.items()) if job_id in ids}
 
 
 def _get_opened_ids() -> set[str]:
-    """What the user has opened, by id."""
+    """Return the ids of what the user has opened."""
     opened: set[str] = st.session_state.setdefault("opened", set())
     return opened
 
 
 def _show_open_button(label: str, id_: str, icon: str | None = None) -> None:
-    """The button that opens it."""
+    """Show the button that opens it."""
     st.button(label, key=f"open-{id_}", type="tertiary", icon=icon, on_click=_get_opened_ids().add, args=(id_,))
 
 
 def _show_welcome(shared: Server, assistant: Assistant) -> None:
-    """What stands here before the first question."""
+    """Show the start page."""
     tables = len(assistant.schema.tables)
     with st.container(key="welcome"):
         st.header(escape_markdown(shared.database), anchor=False)
@@ -233,19 +233,19 @@ def _show_welcome(shared: Server, assistant: Assistant) -> None:
 
 
 def _show_single_answer(shared: Server, job_id: str) -> None:
-    """An answer by its own link."""
+    """Show an answer by its own link."""
     found = shared.conversations.find_answer(job_id, get_user())
     found = found or restore_answer(shared.store, job_id, get_user(), shared.assistant.url)
     if found is None:
         set_title("")
-        restore_switches(shared, beside := Conversation(get_user()))
-        show_sidebar(shared, beside)
+        restore_switches(shared, empty := Conversation(get_user()))
+        show_sidebar(shared, empty)
         st.info("That answer is no longer here. Look in the history, or start a new conversation.")
         return
     conversation, job = shared.conversations.keep(found[0]), found[1]
     set_title(job.question)
     if _take_question(shared, conversation, job):
-        # The answer to come stands in the conversation.
+        # The new answer belongs to the conversation.
         st.session_state["conversation"] = conversation
         st.rerun()
     show_sidebar(shared, conversation)

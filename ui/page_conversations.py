@@ -1,6 +1,6 @@
-"""Conversations of the pages: the jobs of each, in order, found again by an id that cannot be guessed.
+"""The conversations of the pages: the jobs of each, in order, found by an id that cannot be guessed.
 
-They live as long as the server and are let go of when nobody has looked at them for long. Nothing here draws.
+They live in the server's memory and are dropped when nobody has looked at them for long. Nothing here draws.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SET_ASIDE_PREFIX: Final = "."
 
 @dataclass
 class Replay:
-    """One more run of an answer's SQL. `changes` is what differs from the rows of then, `run_at` when, in UTC."""
+    """A further run of an answer's SQL. `changes` compares it with the first run; `run_at` is its time, in UTC."""
 
     job: Job
     changes: ReplayDiff | None = None
@@ -39,14 +39,13 @@ class Replay:
 
 @dataclass
 class Conversation:
-    """One conversation. Its id is the name of the assistant's session too.
+    """One conversation. Its id is also the id of the assistant's session.
 
-    `branches` are the user's own versions of an answer's SQL, by the id of the answer's job; they lead nowhere.
-    `replays` are further runs of an answer's own SQL, by the same id.
-    `own` asks the database with the files of `folder`, where the user added some; `original_names` are the files' names
-    as the user has them, `file_rules` what the user says of how to read them. `has_lost_files` says that the server has
-    let go of them, and `upload_error` why, where it could not read them again. `files_lock` is held while files change.
-    `variants` ask under other settings, by these. `is_deleted` says that its user has deleted it.
+    `branches` are edited versions of an answer's SQL, by the id of the answer's job; follow-ups don't build on them.
+    `replays` are further runs of an answer's own SQL, by the same id. `upload_assistant` has the database with the
+    files of `folder`, if the user added some; `original_names` are the user's names for the files, `file_rules` how
+    they are read. `has_lost_files` says that the server has removed them, and `upload_error` why, if they could not be
+    read again. `files_lock` is held while files change. `variants` are assistants with other settings, by these.
     """
 
     owner: str | None
@@ -79,25 +78,25 @@ class Conversation:
 
     @property
     def is_busy(self) -> bool:
-        """Whether anything of it is under way."""
+        """Whether anything in it is running."""
         return any(not job.view.is_done for job in self._list_jobs())
 
     def _list_jobs(self) -> list[Job]:
         return [*self.jobs, *self.branches.values(), *(replay.job for replay in list(self.replays.values()))]
 
     def touch(self) -> None:
-        """Somebody looks at it."""
+        """Record that somebody looks at it."""
         self.last_use = time.monotonic()
 
     def set_upload_assistant(self, assistant: Assistant | None) -> None:
-        """Ask of that from now on, and let go of what was asked before."""
+        """Answer questions with this assistant from now on, and close the one before."""
         before, self.upload_assistant = self.upload_assistant, assistant
         self.variants.clear()
         if before is not None:
             before.close()
 
     def add_job(self, job: Job) -> None:
-        """Append a question; rows of long ago are let go of, and the very old questions too."""
+        """Append a question; drop the rows of old ones, and the oldest questions."""
         self.jobs.append(job)
         for old in self.jobs[:-MAX_TURNS_WITH_ROWS]:
             old.forget_rows()
@@ -107,7 +106,7 @@ class Conversation:
         del self.jobs[:-MAX_TURNS]
 
     def set_branch(self, job: Job, branch: Job) -> None:
-        """Put the user's own version beside an answer, in place of an earlier one."""
+        """Set the branch of an answer, in place of an earlier one."""
         if earlier := self.branches.get(job.id):
             earlier.stop()
             # Streamlit keeps what a button calls for as long as the session lasts, and with it the job.
@@ -115,7 +114,7 @@ class Conversation:
         self.branches[job.id] = branch
 
     def close(self) -> None:
-        """Stop what runs, and let go of what was brought along."""
+        """Stop what runs, and remove the files."""
         for job in self._list_jobs():
             if not job.view.is_done:
                 job.stop()
@@ -123,7 +122,7 @@ class Conversation:
         self.drop_files()
 
     def drop_files(self) -> None:
-        """Let go of what was brought along."""
+        """Remove the files, and close the database that has them."""
         self.set_upload_assistant(None)
         if self.folder is not None:
             self.has_lost_files = bool(self.files)
@@ -134,7 +133,7 @@ class Conversation:
 
 
 def make_unreadable_error() -> NL2SQLError:
-    """What is said of files where nothing better is known."""
+    """Return the error for files that could not be read for an unknown reason."""
     return BugError("the files could not be read", "The trace is in the terminal where nl2sql ui was started.")
 
 
@@ -147,7 +146,7 @@ class ConversationCache:
         self._known: dict[tuple[str | None, str], Conversation] = {}
 
     def keep(self, conversation: Conversation) -> Conversation:
-        """Make it findable and return it; one of its id and owner that is there already stays, and is returned."""
+        """Make the conversation findable and return it; where one of its id and owner is known, return that one."""
         with self._lock:
             kept = self._known.setdefault((conversation.owner, conversation.id), conversation)
             kept.touch()
@@ -163,7 +162,7 @@ class ConversationCache:
         return kept
 
     def forget(self, id_: str, owner: str | None) -> None:
-        """Let go of it for good, if it is that owner's: no window shows it again."""
+        """Remove and close the conversation, if it is that owner's."""
         with self._lock:
             found = self._known.pop((owner, id_), None)
         if found is not None:
@@ -171,7 +170,7 @@ class ConversationCache:
             found.close()
 
     def find(self, id_: str, owner: str | None) -> Conversation | None:
-        """The conversation of that id, if it is that owner's."""
+        """Return the conversation of that id, if it is that owner's."""
         with self._lock:
             found = self._known.get((owner, id_))
             if found is not None:
@@ -179,7 +178,7 @@ class ConversationCache:
             return found
 
     def find_answer(self, job_id: str, owner: str | None) -> tuple[Conversation, Job] | None:
-        """The job of that id, or with the answer of that id, and its conversation, if they are that owner's."""
+        """Return the job with that id or answer id, and its conversation, if they are that owner's."""
         with self._lock:
             for conversation in self._known.values():
                 if conversation.owner == owner:
@@ -190,11 +189,11 @@ class ConversationCache:
         return None
 
     def _list_oldest_first(self, current: Conversation) -> list[Conversation]:
-        """The others, those that were looked at longest ago first."""
+        """Return the other conversations, those that were looked at longest ago first."""
         return sorted((one for one in self._known.values() if one is not current), key=lambda one: one.last_use)
 
     def _remove_idle(self, current: Conversation) -> list[Conversation]:
-        """Take out what nobody has looked at for long, and the oldest where there are too many."""
+        """Remove and return the idle conversations, and the oldest where there are too many."""
         others, now = self._list_oldest_first(current), time.monotonic()
         gone = [one for one in others if now - one.last_use > self._idle and not one.is_busy]
         left = (one for one in others if now - one.last_use <= self._idle and not one.is_busy)
@@ -204,13 +203,13 @@ class ConversationCache:
         return gone
 
     def _list_over_upload_limit(self, current: Conversation) -> list[Conversation]:
-        """Whose files go, the oldest first, where too many have some."""
+        """Return the conversations whose files are to be removed, since too many have some."""
         having = sum(one.folder is not None for one in self._known.values())
         unused = (one for one in self._list_oldest_first(current) if one.folder is not None and not one.is_busy)
         return list(islice(unused, max(0, having - MAX_UPLOAD_CONVERSATIONS)))
 
     def _list_idle_uploads(self) -> list[Conversation]:
-        """Whose database with uploads is closed: with the next question it is opened again."""
+        """Return the conversations whose database with uploads can be closed until the next question."""
         long_ago = time.monotonic() - self._rest
         return [
             one for one in self._known.values() if one.upload_assistant and one.last_use < long_ago and not one.is_busy

@@ -1,6 +1,6 @@
-"""What the page computes beside the rows of an answer: their total, each one's share of it, the change from before.
+"""Figures that the page adds to the rows of an answer: totals, shares and changes.
 
-It is computed with decimals, the total by the engine over all rows that are turned over, and marked as the page's own.
+They are computed with decimals, totals by the engine over all rows of the view, and marked as computed by the page.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MEASURES: Final = ("number", "money", *_SHARES)
 
 @dataclass(frozen=True, slots=True)
 class PageCells:
-    """The cells of a page of rows. `added_columns` are the columns that the page adds: a name, and how it is made."""
+    """The cells of a page of rows. `added_columns` are computed by the page: a name, and how it is computed."""
 
     cells: list[list[Cell]]
     added_columns: tuple[tuple[str, str], ...] = ()
@@ -41,7 +41,7 @@ class PageCells:
 
 @dataclass(frozen=True, slots=True)
 class PageFigures:
-    """What is to be computed: the totals of columns, and the rows before. `options` can be switched on, by label."""
+    """What is to be computed. `options` are the figures that can be switched on: an id and a label."""
 
     options: tuple[tuple[str, str], ...] = ()
     totals: dict[int, Decimal | None] | None = None
@@ -61,9 +61,9 @@ def compute_figures(
     place: dict[str, Any],
     look: TableView,
 ) -> PageFigures:
-    """What this look asks to be computed, from the engine where it takes all rows. Errors as `Assistant.page`.
+    """Compute what this view asks for; the engine adds up all rows. Errors as `Assistant.fetch_page`.
 
-    `place` is what is kept of the answer.
+    `place` is the state of the answer.
     """
     if "addable" not in place:
         place["addable"] = sorted(assistant.database.find_addable(sql, result))[:_MAX_COLUMNS]
@@ -72,40 +72,47 @@ def compute_figures(
     periods: PeriodsBefore = place["periods"]
     # An integer that is no sum or count may be a number of a shop.
     numbers = [at for at, one in enumerate(formats) if at in addable or one.kind in _MEASURES][:_MAX_COLUMNS]
-    offered = []
-    if addable:
-        offered += [(TOTAL, "Total of the rows"), (SHARE, "Share of the total")]
-    if numbers and result.row_count > 1:
-        before = f"Change from the {periods.period} before" if periods.period else "Change from the row above"
-        offered.append((CHANGE, before))
-    wanted = look.figures & {one for one, _ in offered}
-    totals = None
-    if wanted & {TOTAL, SHARE}:
-        known: dict[Any, Any] = place.setdefault("totals", {})
-        if look.filters not in known:
-            sums = assistant.database.add_up(sql, addable, criteria=look.criteria)
-            rows = assistant.database.count_pageable_rows(sql, criteria=look.criteria)
-            known[look.filters] = (dict(zip(addable, sums, strict=True)), rows.rows)
-        totals = known[look.filters]
-    above = None
-    if CHANGE in wanted and not periods.period and look.page:
-        above = _read_row_above(assistant, sql, result, look)
+    options = _list_options(bool(addable), bool(numbers) and result.row_count > 1, periods)
+    wanted = look.figures & {one for one, _ in options}
+    totals, rows = _add_up_once(assistant, sql, addable, place, look) if wanted & {TOTAL, SHARE} else (None, 0)
+    reads_above = CHANGE in wanted and not periods.period and look.page > 0
     return PageFigures(
-        tuple(offered),
-        totals[0] if totals else None,
+        options,
+        totals,
         tuple(addable) if SHARE in wanted else (),
         tuple(numbers) if CHANGE in wanted else (),
         TOTAL in wanted,
-        totals[1] if totals else 0,
+        rows,
         periods if periods.period else None,
-        above,
+        _read_row_above(assistant, sql, result, look) if reads_above else None,
     )
+
+
+def _list_options(has_totals: bool, has_changes: bool, periods: PeriodsBefore) -> tuple[tuple[str, str], ...]:
+    """Return the figures that can be switched on, each an id and a label."""
+    options = [(TOTAL, "Total of the rows"), (SHARE, "Share of the total")] if has_totals else []
+    if has_changes:
+        before = f"Change from the {periods.period} before" if periods.period else "Change from the row above"
+        options.append((CHANGE, before))
+    return tuple(options)
+
+
+def _add_up_once(
+    assistant: Assistant, sql: str, columns: Sequence[int], place: dict[str, Any], look: TableView
+) -> tuple[dict[int, Decimal | None], int]:
+    """Return the totals of these columns and the number of rows, read from the engine once for each filter."""
+    known: dict[Any, tuple[dict[int, Decimal | None], int]] = place.setdefault("totals", {})
+    if look.filters not in known:
+        sums = assistant.database.add_up(sql, columns, criteria=look.criteria)
+        rows = assistant.database.count_pageable_rows(sql, criteria=look.criteria)
+        known[look.filters] = (dict(zip(columns, sums, strict=True)), rows.rows)
+    return known[look.filters]
 
 
 def make_cells(
     figures: PageFigures | None, shown: pa.Table, names: Sequence[str], formats: Sequence[ColumnFormat]
 ) -> PageCells:
-    """The cells of these rows, with what is computed beside them."""
+    """Return the cells of these rows, with the computed ones."""
     rows = Result((), shown).rows
     cells = [[_make_cell(value, one) for value, one in zip(row, formats, strict=True)] for row in rows]
     if figures is None:
@@ -136,7 +143,7 @@ def _make_cell(value: Any, column_format: ColumnFormat) -> Cell:
 
 
 def _cut_to_cell(text: str) -> str:
-    """The text, or as much of it as a cell is sent."""
+    """Return the text, shortened to what a cell may hold."""
     return text if len(text) <= MAX_CELL_CHARS else text[: MAX_CELL_CHARS - 1] + "…"
 
 
@@ -155,7 +162,7 @@ def _write_change(value: Any, previous: Any, column_format: ColumnFormat) -> Cel
 
 
 def describe_change(value: Any, previous: Any, column_format: ColumnFormat) -> str | None:
-    """The difference, and how many percent of what was before that is; of shares in points. None without numbers."""
+    """Return the difference and its percentage, or percentage points for shares; None where one is not a number."""
     change = compute_change(value, previous)
     if change is None:
         return None
@@ -185,14 +192,14 @@ def _write_total(figures: PageFigures, names: Sequence[str], formats: Sequence[C
 
 
 def _list_doubts(figures: PageFigures) -> tuple[str, ...]:
-    """What else is to be said: that shares are missing where there is no total above nought."""
+    """Return the notes about the figures: shares are missing where there is no positive total."""
     totals = figures.totals or {}
     without = [at for at in figures.shares if (total := totals.get(at)) is None or total <= 0]
     return ("No share is shown where the total is zero or negative.",) if without else ()
 
 
 def _read_row_above(assistant: Assistant, sql: str, result: Result, look: TableView) -> tuple[Any, ...] | None:
-    """The last row of the page before."""
+    """Return the last row of the page before."""
     start = look.page * look.page_rows - 1
     if look.is_plain and not result.truncated:
         table = result.table.slice(start, 1)

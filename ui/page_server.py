@@ -28,7 +28,7 @@ _MAX_YOUNG_COLLECTIONS: Final = 50
 
 @dataclass(frozen=True)
 class Choice:
-    """What the user has chosen for their questions. `model` None is the one that the page was started with."""
+    """The user's time limit and model. `model` None is the one that the page was started with."""
 
     seconds: float
     model: str | None = None
@@ -36,7 +36,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Server:
-    """The shared parts. `refusals` are why files were refused before the page saw them."""
+    """The shared parts. `refusals` say why files were refused before the page saw them."""
 
     assistant: Assistant
     store: Store
@@ -46,7 +46,7 @@ class Server:
     refusals: Refusals = field(default_factory=Refusals)
 
     def get_assistant(self, conversation: Conversation) -> Assistant:
-        """Who answers there: with the files that the user added, if there are any; opened again after a rest."""
+        """Return the assistant of the conversation, with its files if it has any; reopen it after a rest."""
         conversation.touch()
         if conversation.upload_assistant is None and conversation.folder is not None:
             with conversation.files_lock:
@@ -59,7 +59,7 @@ class Server:
         return conversation.upload_assistant or self.assistant
 
     def _open_files(self, conversation: Conversation, files: Sequence[Path]) -> None:
-        """Have it asked with the files; whatever is wrong with them, they go, so that the next look finds none."""
+        """Open the database with the files; where they cannot be read, remove them."""
         try:
             conversation.set_upload_assistant(
                 self.assistant.with_files(files, workers=MAX_UPLOAD_WORKERS, rules=conversation.file_rules)
@@ -70,7 +70,7 @@ class Server:
                 conversation.upload_error = make_unreadable_error()
 
     def get_configured_assistant(self, conversation: Conversation, choice: Choice) -> Assistant:
-        """The same with the model and under the limits that the user has chosen."""
+        """Return the assistant of the conversation, with the model and the limits that the user has chosen."""
         assistant = self.get_assistant(conversation)
         limits = self.assistant.config.limits
         if choice == Choice(limits.seconds):
@@ -91,20 +91,26 @@ class Server:
 
 
 def describe_database(assistant: Assistant) -> str:
-    """The name of what it asks, without folders."""
+    """Return the database's name, without its folders."""
     return Path(assistant.url).name if assistant.config.url else "Larkmoor Coffee (the sample data)"
 
 
 @st.cache_resource(show_spinner="Opening the database …")
 def get_server() -> Server:
-    """The parts that every page shares. ConfigError, DatabaseError, StoreError: the next page tries again."""
+    """Return the parts that every page shares, made by the first page.
+
+    Raises:
+        ConfigError: the settings are wrong.
+        DatabaseError: the database cannot be opened.
+        StoreError: the store cannot be opened.
+    """
     start_log()
     launch = get_launch()
     config = launch.config
     store = open_store(config)
     assistant = connect(config=config, store=store, client="page", workers=MAX_RUNNING_QUERIES)
     at_once = MAX_RUNNING_LOCAL_JOBS if config.model.is_local else MAX_RUNNING_JOBS
-    # A collection of all garbage holds up every page: it need not look at what is loaded by now, nor come that often.
+    # A full garbage collection stops every page, so it skips what is loaded already and runs less often.
     gc.collect()
     gc.freeze()
     gc.set_threshold(*gc.get_threshold()[:2], _MAX_YOUNG_COLLECTIONS)

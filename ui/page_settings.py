@@ -1,6 +1,6 @@
-"""What the page was started with: its settings and its sign-in, handed over once, before Streamlit starts.
+"""What the page was started with: its settings and its sign-in, set once before Streamlit starts.
 
-It reads no environment, so that nothing put there later changes them, and no arguments. It opens nothing.
+It reads neither environment nor arguments, so that later changes there have no effect. It opens nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ui.request_guard import Refusals
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What holds for as long as the page runs. `auth` is how people sign in; None where nobody does.
+    """The settings of a running page. `auth` is the section of the sign-in; None where sign-in is off.
 
     `origins` are further addresses that browsers see the page under, such as `https://nl2sql.example.com`; `refusals`
     are why files were refused before the page saw them.
@@ -31,12 +31,16 @@ _current_launch: Final[list[Launch]] = []
 
 
 def set_launch(launch: Launch | None) -> None:
-    """Have the page run with that; None takes it back."""
+    """Set what the page is started with; None removes it."""
     _current_launch[:] = [] if launch is None else [launch]
 
 
 def get_launch() -> Launch:
-    """What the page was started with. ConfigError where it was not started by `nl2sql ui`."""
+    """Return what the page was started with.
+
+    Raises:
+        ConfigError: it was not started by `nl2sql ui`.
+    """
     if not _current_launch:
         raise ConfigError(
             "this page was not started by nl2sql ui, which provides its settings and protects its address",

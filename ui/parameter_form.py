@@ -1,4 +1,4 @@
-"""The verified query of an answer: who approved it and when, and its parameters, to be changed and run again.
+"""The verified query of an answer: who approved it and when, and a form to run it with other parameters.
 
 The values become typed literals, and the SQL with them runs as the user's own version does, under the same guard.
 """
@@ -22,15 +22,18 @@ _TRUTHS: Final = ("true", "false")
 
 
 def show_approval(answer: Answer) -> None:
-    """Whose query it is, where a person has verified it."""
+    """Show which verified query answered, and who verified it."""
     if answer.verified_query:
         approval = f", {answer.approval}" if answer.approval else ""
-        told = escape_markdown(f"{answer.verified_query}{approval}", _MAX_APPROVAL_CHARS)
-        st.caption(f":material/verified_user: **Verified query** {told}")
+        label = escape_markdown(f"{answer.verified_query}{approval}", _MAX_APPROVAL_CHARS)
+        st.caption(f":material/verified_user: **Verified query** {label}")
 
 
 def show_parameters(answer: Answer, query: VerifiedQuery | None, key: str, run: Callable[[str], None]) -> None:
-    """A form of the query's parameters, filled in as they were; `run` gets the SQL with what was written there."""
+    """Show a form of the query's parameters, filled in with the values that ran.
+
+    `run` gets the SQL with the values of the form.
+    """
     if query is None or not query.parameters:
         return
     values = find_values(answer, query)
@@ -48,7 +51,7 @@ def show_parameters(answer: Answer, query: VerifiedQuery | None, key: str, run: 
 
 
 def _run_form(query: VerifiedQuery, key: str, run: Callable[[str], None]) -> None:
-    """Run the query with what is written in its form, or keep what is wrong with that to be shown."""
+    """Run the query with the values of the form, or keep the error to be shown."""
     try:
         sql = query.bind({one.name: one.parse_value(_read_field(one, key)) for one in query.parameters})
     except NL2SQLError as exc:
@@ -59,7 +62,7 @@ def _run_form(query: VerifiedQuery, key: str, run: Callable[[str], None]) -> Non
 
 
 def find_values(answer: Answer, query: VerifiedQuery) -> Mapping[str, Any]:
-    """The values that the answer's query ran with: those of the model's call, else the defaults."""
+    """Return the values that the query ran with: those of the model's call, else the defaults."""
     called = [step.arguments for step in answer.steps if step.ok and step.tool == query.name]
     given = called[-1] if called else {}
     return {one.name: given.get(one.name, one.default) for one in query.parameters}
@@ -70,7 +73,7 @@ def _make_field_key(parameter: Parameter, key: str) -> str:
 
 
 def _read_field(parameter: Parameter, key: str) -> str:
-    """What is written in the field of one parameter: empty where nothing is chosen."""
+    """Return the text in the field of a parameter; empty where nothing is chosen."""
     written = st.session_state[_make_field_key(parameter, key)]
     if isinstance(written, dt.date):
         return written.isoformat()
@@ -78,7 +81,7 @@ def _read_field(parameter: Parameter, key: str) -> str:
 
 
 def _show_field(parameter: Parameter, value: Any, key: str) -> None:
-    """The field of one parameter, filled in."""
+    """Show the field of a parameter, filled in."""
     label, about = escape_markdown(parameter.name), escape_markdown(parameter.description, _MAX_APPROVAL_CHARS) or None
     place = _make_field_key(parameter, key)
     if parameter.type == "boolean":

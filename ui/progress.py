@@ -1,7 +1,7 @@
-"""A question under way: what happens as it happens, the rows as soon as they are there, and Stop.
+"""The progress of a running question: its steps, its rows as soon as they are there, and Stop.
 
-A look draws the job and follows it for a moment; then the browser asks for the next one, so that clicks get their turn
-in between. It does no work of its own.
+Each look draws the job and follows it for a moment; then the browser asks for the next look, so that clicks are
+handled in between. It does no work of its own.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _SIZES: Final = ((10**15, "million billion"), (10**12, "thousand billion"), (10*
 
 
 def follow_job(shared: Server, assistant: Assistant, job: Job) -> bool:
-    """Draw the job in this place and follow it for a moment: whether it is done, and the place empty again.
+    """Show the progress of a job for a moment, and return whether it is done.
 
-    Where it is not done, the browser has the fragment that called this drawn again.
+    Where it is not done, the browser redraws the calling fragment.
     """
     place = st.empty()
     if job.view.is_done:
@@ -49,7 +49,7 @@ def follow_job(shared: Server, assistant: Assistant, job: Job) -> bool:
 
 
 def _watch_once(drawing: _ProgressDisplay, job: Job) -> JobView:
-    """One look: until it is over, or the job is done, or what is new takes another look. The view as it is then."""
+    """Update the display until this look is over, and return the last view."""
     end = time.monotonic() + _LOOK_SECONDS
     view = job.view
     # What waits for its turn holds up no other part of the page.
@@ -61,7 +61,7 @@ def _watch_once(drawing: _ProgressDisplay, job: Job) -> JobView:
 
 
 def _wait_until_settled(job: Job, view: JobView, end: float) -> JobView:
-    """The view once nothing more follows at once: what is over in a moment is not drawn."""
+    """Return the view once no change follows at once: what is over in a moment is not drawn."""
     newer = job.wait(view.version, _SETTLE_SECONDS)
     while newer.version != view.version and not newer.is_done and time.monotonic() < end:
         view, newer = newer, job.wait(newer.version, _SETTLE_SECONDS)
@@ -69,7 +69,7 @@ def _wait_until_settled(job: Job, view: JobView, end: float) -> JobView:
 
 
 class _ProgressDisplay:
-    """The places of one look. What comes in them is drawn when it is new; a table and buttons only once in a look."""
+    """The places of one look. They are drawn when their content changes; table and buttons only once in a look."""
 
     def __init__(self, shared: Server, assistant: Assistant, job: Job) -> None:
         self._shared, self._assistant, self._job = shared, assistant, job
@@ -89,7 +89,7 @@ class _ProgressDisplay:
         schedule_refresh(job.id, announcement=says)
 
     def draw(self, view: JobView) -> bool:
-        """Show it as it is now. False where something new can only be shown by another look."""
+        """Show the view. Return False where something new can only be shown by another look."""
         # No spinner: it has a browser paint all the while.
         self._draw_if_new(self._doing, self._describe_activity(view) + self._describe_wait(), self._doing.text)
         self._draw_if_new(
@@ -109,14 +109,14 @@ class _ProgressDisplay:
         return self._draw_once(self._review, reviewed, lambda: self._ask_approval(view.review)) and rows
 
     def _draw_if_new(self, place: DeltaGenerator, value: Any, draw: Callable[[Any], object]) -> None:
-        """Draw the value where it is another than before."""
+        """Draw the value where it has changed."""
         before = self._shown.get(place)
         if value != before and (value or before is not None):
             self._shown[place] = value
             draw(value)
 
     def _draw_once(self, place: DeltaGenerator, value: object, draw: Callable[[], object]) -> bool:
-        """Draw what this value stands for, and clear the place where it is gone. False where another was drawn here."""
+        """Draw the value once, and clear the place when it is gone. Return False where another value was drawn here."""
         before = self._shown.get(place)
         if not value:
             if before:
@@ -129,14 +129,14 @@ class _ProgressDisplay:
         return before is None or before == value
 
     def _describe_activity(self, view: JobView) -> str:
-        """What it does: where it stands in line, for its turn or for the database, or the step that it is at."""
+        """Return what the job does: its place in line, or its step."""
         if view.state is JobState.WAITING and (place := self._shared.jobs.get_position(self._job)):
             return f"Waiting: number {place} in line"
         place = self._assistant.database.find_queue_position(self._job.token)
         return f"Waiting for the database: number {place} in line" if place else view.activity
 
     def _describe_wait(self) -> str:
-        """How long it has taken so far, and how long it usually takes, once that is worth saying."""
+        """Return how long it has taken, and how long it usually takes."""
         seconds = int(time.time() - self._job.asked_at)
         if seconds < _MIN_SHOWN_SECONDS:
             return " …"
@@ -181,7 +181,7 @@ class _ProgressDisplay:
 
 
 def write_count(rows: int) -> str:
-    """A count as people say it: 65,000, 3.2 million, 2.9 million billion."""
+    """Return a count in words: 65,000, 3.2 million, 2.9 million billion."""
     for size, name in _SIZES:
         if rows >= size:
             return f"{rows / size:,.{int(rows < 100 * size)}f} {name}"

@@ -1,7 +1,7 @@
-"""The rows of an answer of earlier: its SQL is run again in the answer's place, and what changed since is said.
+"""The rows of an earlier answer: its SQL is run again, and changes are shown.
 
 It runs under the same guard and limits as any SQL. Nothing runs by itself while SQL is reviewed, on another database,
-or where nothing ran then; very heavy SQL asks first.
+or where nothing ran the first time; very heavy SQL is shown first.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _MAX_NOTE_CHARS: Final = 400
 
 
 def restore_answer_rows(shared: Server, conversation: Conversation, job: Job, answer: Answer) -> Answer:
-    """The answer with its rows, once they are there; until then this shows what happens, or the way to them.
+    """Return the answer with its rows once they are there; until then show the progress, or how to get them.
 
-    Where they were read again, it says whether they are the same as then.
+    Rows that were read again are compared with those of the first run.
     """
     held = conversation.replays.get(job.id)
     if answer.result is not None:
@@ -64,13 +64,13 @@ def restore_answer_rows(shared: Server, conversation: Conversation, job: Job, an
         _show_changes(held.changes, job, answer)
     answer = replace(answer, result=view.answer.result, reading=view.answer.reading)
     job.restore_rows(answer)
-    # The rows are in the answer by now.
+    # The answer has the rows now.
     held.job.forget_rows()
     return answer
 
 
 def start_replay(shared: Server, conversation: Conversation, job: Job) -> Replay:
-    """Have the SQL of an answer run again; what of it is under way already is returned."""
+    """Run the SQL of an answer again; return the run that is under way, if there is one."""
     answer = job.view.answer
     assert answer is not None
     entry = job.history_entry or _find_entry(shared, job, answer)
@@ -91,9 +91,9 @@ def run_replay(
     *,
     is_review_required: bool = False,
 ) -> Answer:
-    """Run it, and compare its rows with those of the entry where there is one; without rows where it was not let.
+    """Run the SQL, and compare its rows with those of the entry; return no rows where the user declines.
 
-    Heavy SQL is shown before it runs, with `is_review_required` any.
+    Heavy SQL is shown before it runs; with `is_review_required`, all SQL is.
     """
     job, sql = replay.job, answer.sql or ""
     job.update(activity="Checking the SQL")
@@ -107,7 +107,7 @@ def run_replay(
     if entry is not None and entry.row_count is not None:
         replay.changes = assistant.replay(entry, cancel=job.token)
         result = replay.changes.result
-        # The rows live in the answer alone: those of long ago are let go of there.
+        # Only the answer holds the rows, and drops them when it is old.
         replay.changes = replace(replay.changes, result=replace(result, table=result.table.slice(0, 0)))
     else:
         result = assistant.run(sql, cancel=job.token)
@@ -115,7 +115,7 @@ def run_replay(
 
 
 def describe_changes(changes: ReplayDiff, sentence: str, answered_at: str) -> str:
-    """What changed in the rows since `answered_at`, and that the sentence is of then; empty where they are the same."""
+    """Return what changed since `answered_at`; empty where the rows are the same."""
     if changes.is_same:
         return ""
     causes = [text for name, text in changes.causes.items() if name in ("schema", "policy", "settings")]
@@ -126,7 +126,7 @@ def describe_changes(changes: ReplayDiff, sentence: str, answered_at: str) -> st
 
 
 def _show_changes(changes: ReplayDiff, job: Job, answer: Answer) -> None:
-    """Say whether the rows are the same as then, here and in a file that is made of the answer."""
+    """Show whether the rows are the same as in the first run, and note it for files made of the answer."""
     at = changes.entry.at
     if said := describe_changes(changes, answer.text, describe_time(at)):
         # A file is read on other days.
@@ -139,7 +139,7 @@ def _show_changes(changes: ReplayDiff, job: Job, answer: Answer) -> None:
 
 
 def _find_entry(shared: Server, job: Job, answer: Answer) -> HistoryEntry | None:
-    """What the history has of an answer that was given here; None where it was not recorded."""
+    """Return the history entry of an answer that was given here; None where it was not recorded."""
     try:
         entry = shared.store.get_entry(answer.id, user=job.owner)
     except ConfigError:
@@ -148,7 +148,7 @@ def _find_entry(shared: Server, job: Job, answer: Answer) -> HistoryEntry | None
 
 
 def _explain_missing_rows(answer: Answer, job: Job) -> str:
-    """Why there is SQL and no rows."""
+    """Return why there is SQL but no rows."""
     if answer.status is Status.ABSTAINED:
         return "The rows are held back."
     if answer.confidence is None and job.history_entry is None:
@@ -159,7 +159,7 @@ def _explain_missing_rows(answer: Answer, job: Job) -> str:
 
 
 def _show_run_button(shared: Server, conversation: Conversation, job: Job, why: str) -> None:
-    """The button that has the SQL run in this place."""
+    """Show the button that runs the SQL."""
     with st.container(horizontal=True, vertical_alignment="center"):
         if why:
             st.caption(why)

@@ -1,7 +1,7 @@
-"""Who may speak to the page, and how much they may bring: what Streamlit's server is asked passes here first.
+"""Checks on every request before it reaches Streamlit: its origin, and the size of its files.
 
-It answers to the page's own addresses only, whatever is asked for, and bounds files before they are in memory. It
-knows nobody who signs in, and reads no content.
+Requests must use one of the page's own addresses, and files are limited before they are in memory. It knows nothing
+of the sign-in, and reads no content.
 """
 
 from __future__ import annotations
@@ -39,7 +39,11 @@ _POLICY: Final = (
 
 
 def parse_origin(text: str) -> str:
-    """The address as a browser names it: scheme, host, and the port where it is not the scheme's own. ConfigError."""
+    """Return the address as browsers write it: scheme, host, and the port unless it is the default.
+
+    Raises:
+        ConfigError: it is not a web address.
+    """
     try:
         scheme, host, port = _split_origin(text.strip())
     except ValueError as exc:
@@ -52,7 +56,11 @@ def parse_origin(text: str) -> str:
 
 
 def _split_origin(text: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port of an address that has nothing else. ValueError."""
+    """Return scheme, host and port of an address that has nothing else.
+
+    Raises:
+        ValueError: it has more, or is not a web address.
+    """
     parts = urlsplit(text)
     host, port = parts.hostname or "", parts.port
     if parts.path not in ("", "/") or parts.query or parts.fragment or parts.username or parts.password:
@@ -63,12 +71,12 @@ def _split_origin(text: str) -> tuple[str, str, int | None]:
 
 
 def list_own_origins(port: int, origins: Iterable[str]) -> frozenset[str]:
-    """Every address of the page, as browsers name it: two of this machine, and the further ones."""
+    """Return every address of the page as browsers write it: two of this machine, and `origins`."""
     return frozenset([*(parse_origin(f"http://{host}:{port}") for host in HOSTS), *origins])
 
 
 class OriginMiddleware:
-    """Lets through what is asked under one of the page's own addresses, by the page itself.
+    """Lets requests through that use one of the page's own addresses and come from the page itself.
 
     `port` is the one of 127.0.0.1; `origins` are the further addresses, as `parse_origin` gives them.
     """
@@ -88,7 +96,7 @@ class OriginMiddleware:
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or refuse with 403."""
+        """Handle the request, or refuse it with 403."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -113,26 +121,29 @@ class OriginMiddleware:
         return len(named) == 1 and named[0].lower() in self._hosts
 
     def _is_own_origin(self, named: list[str], kind: str) -> bool:
-        """A page always names its origin where it opens a WebSocket, and other programs have no business there."""
+        """Return whether the request comes from the page.
+
+        A page always names its origin when it opens a WebSocket; other programs must not open one.
+        """
         if not named:
             return kind == "http"
         return len(named) == 1 and named[0].lower() in self._origins
 
 
 def _is_cross_site(headers: Headers) -> bool:
-    """Whether the browser says that another page asks for this, and not for all of the window by a link."""
+    """Return whether the browser says that another page asks for this, other than by a link to the page."""
     site = headers.get("sec-fetch-site", "same-origin")
     return site not in ("same-origin", "none") and headers.get("sec-fetch-mode") != "navigate"
 
 
 def _list_host_names(origin: str) -> tuple[str, ...]:
-    """How the Host header names it: the scheme's own port may be there or not."""
+    """Return how the Host header may name it, with or without the default port."""
     parts = urlsplit(origin)
     return (parts.netloc,) if parts.port else (parts.netloc, f"{parts.netloc}:{_PORTS[parts.scheme]}")
 
 
 def _rewrite_host(scope: Scope, origin: str) -> Scope:
-    """The request with the origin's host: a proxy may name another, and Streamlit would ask the web who we are."""
+    """Return the request with the origin's host: a proxy may name another one, which Streamlit would look up."""
     host = urlsplit(origin).netloc.encode("latin-1")
     return {**scope, "headers": [(name, host if name == b"host" else value) for name, value in scope["headers"]]}
 
@@ -167,28 +178,28 @@ class _IncomingFile:
 
 
 class Refusals:
-    """Why a session's last file was refused, until its page has said so: a browser says only that it was."""
+    """Why a session's last file was refused, until its page has shown it: a browser shows only that it was."""
 
     def __init__(self) -> None:
         self._problems: dict[str, str] = {}
 
     def add(self, session: str, problem: str) -> None:
-        """Keep it for that session. Those of sessions that never ask are forgotten in time."""
+        """Keep the problem for that session. Problems that are never taken are dropped in time."""
         self._problems.pop(session, None)
         self._problems[session] = problem
         for old in list(self._problems)[:-_MAX_REFUSALS]:
             self._problems.pop(old, None)
 
     def take(self, session: str) -> str:
-        """What is to be said, once; empty where nothing is."""
+        """Return the problem of that session once; empty where there is none."""
         return self._problems.pop(session, "")
 
 
 class UploadLimitMiddleware:
-    """Weighs files as they come, before they are in memory: those of a session, and those of all sessions together.
+    """Limits files while they arrive, before they are in memory: of each session, and of all sessions together.
 
-    `max_bytes` is how many bytes a session may hold; all of them may hold `ALL_SESSIONS_RATIO` times that. `count` says
-    what is there already: of one session or, given None, of all. `refusals` hears why one was refused.
+    A session may hold `max_bytes`, and all sessions together `ALL_SESSIONS_RATIO` times that. `count` returns what is
+    there already, of one session or, given None, of all. `refusals` records why a file was refused.
     """
 
     def __init__(
@@ -198,7 +209,7 @@ class UploadLimitMiddleware:
         self._incoming: list[_IncomingFile] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or refuse a file that is too much with 413."""
+        """Handle the request, or refuse a file that is too large with 413."""
         if scope["type"] != "http" or scope["method"] != "PUT" or not scope["path"].startswith(_UPLOADS):
             await self._app(scope, receive, send)
             return
@@ -229,7 +240,7 @@ class UploadLimitMiddleware:
             self._incoming.remove(file)
 
     def _explain_excess(self, file: _IncomingFile, incoming: Sequence[_IncomingFile]) -> str:
-        """Why this file, one of those on their way, is too much; empty where it is not."""
+        """Return why this incoming file is too much; empty where it is not."""
         session, everybody = self._count(file.session), self._count(None)
         own = [one.size_bytes for one in incoming if one.session == file.session]
         if session.file_count + len(own) > MAX_FILES:
@@ -245,12 +256,12 @@ class UploadLimitMiddleware:
 
 
 def format_megabytes(size: int) -> str:
-    """The size for a person."""
+    """Return the size in MB, for reading."""
     return f"{size / 1e6:,.3g} MB"
 
 
 async def _drain(receive: Receive, size: int) -> None:
-    """Let so much of the body pass by: a browser that is cut off while it sends hears no reason."""
+    """Read and drop `size` bytes of the body: a browser that is cut off while it sends does not read the reason."""
     while size > 0:
         message = await receive()
         size -= len(message.get("body", b""))

@@ -1,6 +1,6 @@
 """The rows of an answer, a page at a time: sorted, filtered and added up by the engine, never in the browser.
 
-Rows of an answer that has them all come from it; where it was cut, all pages come from one run that the engine keeps.
+A complete answer gives its own rows; where it was cut, all pages come from one run that the engine caches.
 """
 
 from __future__ import annotations
@@ -54,10 +54,7 @@ RunSQL = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class TableView:
-    """How the rows are looked at: which page of how many rows, sorted by which column, and what they must pass.
-
-    `figures` are what the page computes beside them.
-    """
+    """A view of the rows: page, page size, sort column, filters, and `figures`, what the page adds."""
 
     page: int = 0
     order_column: int | None = None
@@ -73,13 +70,13 @@ class TableView:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the rows are looked at as the query gives them."""
+        """Whether the rows are neither sorted nor filtered."""
         return self.order_column is None and not self.filters
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How many rows can be turned over; `is_complete` where those are all. `total` is how many there are, if known."""
+    """How many rows can be paged; `is_complete` where those are all. `total` is how many there are, if known."""
 
     rows: int
     is_complete: bool = True
@@ -87,12 +84,14 @@ class Extent:
 
 
 def show_rows(assistant: Assistant, sql: str, result: Result, key: str, run: RunSQL | None = None) -> None:
-    """The table with its controls. `sql` is what gave the result; `run` runs other SQL beside it, as the user's own."""
+    """Show the table with its controls.
+
+    `sql` gave the result; `run` runs other SQL as a branch of the answer.
+    """
     if (behind := get_answer_state(key).pop("behind", None)) and run is not None:
         st.toast("The rows behind it are below, with their SQL.")
         run(behind)
-    look = get_table_view(key)
-    formats = read_formats(assistant, sql, result, key)
+    look, formats = get_table_view(key), read_formats(assistant, sql, result, key)
     filters = list_filter_columns(result.columns, name_columns(result), formats)
     always_filters = result.row_count > FEW_ROWS or result.truncated or bool(look.filters)
     if always_filters or get_answer_state(key).get("filtering"):
@@ -103,32 +102,23 @@ def show_rows(assistant: Assistant, sql: str, result: Result, key: str, run: Run
         figures = compute_figures(assistant, sql, result, formats, get_answer_state(key), look)
         drawn = make_cells(figures, shown, name_columns(result), formats)
     except NL2SQLError as exc:
-        # What the answer brought is there whatever became of the rest.
-        draw_rows(result, result.table.slice(0, PAGE_ROWS), formats, key=key)
-        st.caption(f"The first {min(PAGE_ROWS, result.row_count):,} rows of the answer")
-        show_error(exc)
-        if look != TableView():
-            _show_page_button("Back to the rows of the answer", f"reset-{key}", TableView(), key)
+        _show_first_rows(result, formats, exc, key)
         return
-    offers_behind = run is not None and _has_rows_behind(assistant, sql, result, key)
-
-    def handle_click() -> None:
-        _handle_click(assistant, sql, result, filters, extent, key)
-
+    whole = _describe_row_count(assistant, sql, result, key) if look.filters else ""
     draw_grid(
         _make_columns(result, drawn, look, filters),
         drawn.cells,
         key=f"grid-{key}",
         caption=f"Rows of the answer: {write_row_count(shown.num_rows)}",
-        on_act=handle_click,
+        on_act=lambda: _handle_click(assistant, sql, result, filters, extent, key),
         total=drawn.total,
-        pager=_make_pager(extent, look, _describe_row_count(assistant, sql, result, key) if look.filters else ""),
+        pager=_make_pager(extent, look, whole),
         figures=[{"id": one, "label": label, "on": one in look.figures} for one, label in figures.options],
         filters=not always_filters,
         chips=[one.label for one in look.filters],
         nothing=_explain_no_rows(look) if look.filters and not extent.rows else "",
         cut=MAX_CELL_CHARS,
-        behind=offers_behind,
+        behind=run is not None and _has_rows_behind(assistant, sql, result, key),
         whole=get_answer_state(key).get("whole"),
     )
     for note in drawn.notes:
@@ -140,18 +130,27 @@ def show_rows(assistant: Assistant, sql: str, result: Result, key: str, run: Run
     show_renamed_columns(result)
 
 
+def _show_first_rows(result: Result, formats: Sequence[ColumnFormat], error: NL2SQLError, key: str) -> None:
+    """Show the first rows of the answer, and why this view has no rows."""
+    draw_rows(result, result.table.slice(0, PAGE_ROWS), formats, key=key)
+    st.caption(f"The first {min(PAGE_ROWS, result.row_count):,} rows of the answer")
+    show_error(error)
+    if get_table_view(key) != TableView():
+        _show_page_button("Back to the rows of the answer", f"reset-{key}", TableView(), key)
+
+
 def write_row_count(rows: int) -> str:
-    """So many rows, in words."""
+    """Return the number of rows in words."""
     return f"{rows:,} row{'' if rows == 1 else 's'}"
 
 
 def name_columns(result: Result) -> list[str]:
-    """The names that its columns have on the page, each like no other."""
+    """Return the column names of the page, each unique."""
     return make_unique_names([column.name for column in result.columns])
 
 
 def read_formats(assistant: Assistant, sql: str, result: Result, key: str) -> tuple[ColumnFormat, ...]:
-    """How each column is written for reading, decided once by the rows of the answer: the same on every page."""
+    """Return how each column is written, decided once by the rows of the answer."""
     known: tuple[Result, tuple[ColumnFormat, ...]] | None = get_answer_state(key).get("formats")
     if known is None or known[0] is not result:
         known = get_answer_state(key)["formats"] = (result, assistant.database.choose_column_formats(result, sql))
@@ -159,7 +158,7 @@ def read_formats(assistant: Assistant, sql: str, result: Result, key: str) -> tu
 
 
 def draw_rows(result: Result, shown: pa.Table, formats: Sequence[ColumnFormat], *, key: str) -> None:
-    """The table of these rows, each value written for reading, with the value itself under the pointer."""
+    """Show these rows as a table, with the exact values in tooltips."""
     drawn = make_cells(None, shown, name_columns(result), formats)
     caption = f"Rows of the answer: {write_row_count(shown.num_rows)}"
     draw_grid(_make_columns(result, drawn, TableView(), ()), drawn.cells, key=f"grid-{key}", caption=caption)
@@ -182,7 +181,7 @@ def _make_columns(
 
 
 def is_number(kind: pa.DataType) -> bool:
-    """Whether values of the type are numbers."""
+    """Return whether values of the type are numbers."""
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
@@ -192,9 +191,9 @@ def _can_match(column: FilterColumn) -> bool:
 
 
 def read_window(assistant: Assistant, sql: str, result: Result, look: TableView) -> pa.Table:
-    """The rows of this page: the answer's own where it has them all, else those of the one run that the engine keeps.
+    """Return the rows of this page: from the answer where it has all rows, else from the cached run.
 
-    The order of two runs may differ, so that pages of both would show some rows twice and others never.
+    Two runs may differ in order, so that pages of both would repeat some rows and miss others.
     """
     start = look.page * look.page_rows
     if look.is_plain and not result.truncated:
@@ -211,7 +210,7 @@ def read_window(assistant: Assistant, sql: str, result: Result, look: TableView)
 
 
 def measure_extent(assistant: Assistant, sql: str, result: Result, look: TableView) -> Extent:
-    """How many rows there are to be turned over under this filter."""
+    """Return how many rows there are under this filter."""
     if look.is_plain and not result.truncated:
         return Extent(result.row_count)
     held = assistant.database.count_pageable_rows(sql, criteria=look.criteria)
@@ -224,7 +223,7 @@ def measure_extent(assistant: Assistant, sql: str, result: Result, look: TableVi
 
 
 def describe_missing_rows(extent: Extent) -> str:
-    """What the user should know where the query has more rows than the engine keeps."""
+    """Return the note for a query that has more rows than are cached."""
     total = f"{extent.total:,} rows" if extent.total is not None else "more rows than could be counted in time"
     return (
         f"The query has {total}. Paging, sorting and filtering use only the first ones, which are kept in memory. "
@@ -233,7 +232,7 @@ def describe_missing_rows(extent: Extent) -> str:
 
 
 def _read_window_once(assistant: Assistant, sql: str, result: Result, look: TableView, key: str) -> pa.Table:
-    """The same, asked of the engine once while this page is looked at: a redraw waits for no worker."""
+    """Return the rows of this page, read from the engine once while the view stays the same."""
     look = replace(look, figures=frozenset())
     seen: tuple[TableView, pa.Table] | None = get_answer_state(key).get("window")
     if seen is None or seen[0] != look:
@@ -242,7 +241,7 @@ def _read_window_once(assistant: Assistant, sql: str, result: Result, look: Tabl
 
 
 def _measure_extent_once(assistant: Assistant, sql: str, result: Result, look: TableView, key: str) -> Extent:
-    """The same, counted by the engine once for each filter."""
+    """Return how many rows there are, counted once for each filter."""
     known: dict[TableView, Extent] = get_answer_state(key).setdefault("extent", {})
     asked = TableView(filters=look.filters)
     if asked not in known:
@@ -251,13 +250,13 @@ def _measure_extent_once(assistant: Assistant, sql: str, result: Result, look: T
 
 
 def get_table_view(key: str) -> TableView:
-    """How the rows of that answer are looked at."""
+    """Return how the rows of that answer are looked at."""
     look: TableView = get_answer_state(key).get("look", TableView())
     return look
 
 
 def _has_other_rows(assistant: Assistant, sql: str, result: Result, key: str) -> bool:
-    """Whether the run that is sorted and filtered has other rows than the answer, which had them all."""
+    """Return whether the cached run has other rows than the answer, which had them all."""
     known: bool | None = get_answer_state(key).get("gives_others")
     if known is None:
         known = False
@@ -272,12 +271,12 @@ def _has_other_rows(assistant: Assistant, sql: str, result: Result, key: str) ->
 
 
 def _make_row_key(row: Sequence[Any]) -> str:
-    """The row as text; floats without their last digits, which hang on the order in which a sum was added up."""
+    """Return the row as text; floats lose their last digits, which depend on the order of summation."""
     return repr([f"{value:.9g}" if isinstance(value, float) else value for value in row])
 
 
 def _has_rows_behind(assistant: Assistant, sql: str, result: Result, key: str) -> bool:
-    """Whether the query is one whose rows can be told, found out once."""
+    """Return whether the rows behind a value can be found, decided once."""
     known: bool | None = get_answer_state(key).get("has_behind")
     if known is None:
         row = [None] * len(result.columns)
@@ -290,7 +289,7 @@ def _has_rows_behind(assistant: Assistant, sql: str, result: Result, key: str) -
 
 
 def _show_filter_box(columns: Sequence[FilterColumn], key: str) -> None:
-    """Where a filter is written."""
+    """Show the field for a filter."""
     box, chosen = f"filter-text-{key}", f"filter-column-{key}"
 
     def apply_filter() -> None:
@@ -341,14 +340,14 @@ def _add_filter(added: RowFilter, key: str) -> None:
 
 
 def _explain_no_rows(look: TableView) -> str:
-    """That no row is left, and what asks for so much."""
+    """Return which filters leave no row."""
     labels = " and ".join(one.label for one in look.filters)
     found = labels.removeprefix("Any column contains ")
     return f"Nothing contains {found}" if len(look.filters) == 1 and found != labels else f"No row: {labels}"
 
 
 def _describe_row_count(assistant: Assistant, sql: str, result: Result, key: str) -> str:
-    """How many rows there are without a filter, in words."""
+    """Return the number of rows without a filter, in words."""
     if not result.truncated:
         return f"{result.row_count:,}"
     extent = _measure_extent_once(assistant, sql, result, TableView(), key)
@@ -356,7 +355,7 @@ def _describe_row_count(assistant: Assistant, sql: str, result: Result, key: str
 
 
 def _make_pager(extent: Extent, look: TableView, whole: str) -> dict[str, Any]:
-    """Where the page is among the rows; `whole` says how many there are without a filter."""
+    """Return the state of the pager; `whole` says how many rows there are without a filter."""
     rows = extent.rows
     first, last = look.page * look.page_rows + 1, min(rows, (look.page + 1) * look.page_rows)
     among = f"{'' if extent.is_complete else 'the first '}{rows:,}"
@@ -371,7 +370,7 @@ def _make_pager(extent: Extent, look: TableView, whole: str) -> dict[str, Any]:
 def _handle_click(
     assistant: Assistant, sql: str, result: Result, columns: Sequence[FilterColumn], extent: Extent, key: str
 ) -> None:
-    """Do what a click in the table asks for; what is no place of it is passed over."""
+    """Handle a click in the table; positions that it does not have are ignored."""
     asked = st.session_state[f"grid-{key}"].act
     if not isinstance(asked, dict):
         return
@@ -401,14 +400,20 @@ def _handle_click(
         values = Result((), seen[1].slice(row, 1)).rows[0]
         if do == "behind":
             _ask_rows_behind(assistant, sql, result, values, column, key)
-        elif do == "whole":
-            number = (get_answer_state(key).get("whole") or {"number": 0})["number"] + 1
-            text = text_of(values[column])[:_MAX_CELL_CHARS]
-            get_answer_state(key)["whole"] = {"title": columns[column].name, "text": text, "number": number}
-        elif matched := match_value(values[column], columns[column]):
-            _add_filter(matched if do == "only" else matched.negate(), key)
         else:
-            st.toast("Rows cannot be filtered by this value.")
+            _use_value(do, values[column], columns[column], key)
+
+
+def _use_value(do: str, value: Any, column: FilterColumn, key: str) -> None:
+    """Show the whole value, or filter by it: `do` is `whole`, `only` or `without`."""
+    if do == "whole":
+        number = (get_answer_state(key).get("whole") or {"number": 0})["number"] + 1
+        text = text_of(value)[:_MAX_CELL_CHARS]
+        get_answer_state(key)["whole"] = {"title": column.name, "text": text, "number": number}
+    elif matched := match_value(value, column):
+        _add_filter(matched if do == "only" else matched.negate(), key)
+    else:
+        st.toast("Rows cannot be filtered by this value.")
 
 
 def _ask_rows_behind(
@@ -431,7 +436,7 @@ def _is_position(at: Any, length: int) -> TypeGuard[int]:
 
 
 def _cycle_sort(look: TableView, position: int) -> TableView:
-    """A click on a head: ascending, then descending, then as it came."""
+    """Return the view after a click on a column head: ascending, then descending, then unsorted."""
     if look.order_column != position:
         return replace(look, order_column=position, is_descending=False, page=0)
     if not look.is_descending:
@@ -440,7 +445,7 @@ def _cycle_sort(look: TableView, position: int) -> TableView:
 
 
 def _show_page_button(label: str, name: str, to: TableView, key: str) -> None:
-    """A button that has the rows looked at so."""
+    """Show a button that switches to that view."""
 
     def set_table_view() -> None:
         get_answer_state(key)["look"] = to

@@ -1,6 +1,6 @@
-"""Serves the page by Streamlit, under options that are all ours: no file and no variable of Streamlit's counts.
+"""Serve the page with Streamlit under our own options: its files and variables are ignored.
 
-It draws nothing, and decides nothing about who signs in. Streamlit is loaded only once its folders are ours too.
+It draws nothing, and decides nothing about the sign-in. Streamlit is loaded only after its folders are set.
 """
 
 from __future__ import annotations
@@ -73,9 +73,12 @@ OPTIONS: Final[dict[str, Any]] = {
 
 
 def serve(launch: Launch, listener: socket.socket) -> None:
-    """Serve the page on that socket until the process is told to end. ConfigError where its folder cannot be made.
+    """Serve the page on that socket until the process is told to end.
 
     stdout stays empty: what Streamlit prints goes to stderr.
+
+    Raises:
+        ConfigError: the page's folder cannot be made.
     """
     folder = make_folder(launch.config.home)
     set_launch(launch)
@@ -86,7 +89,7 @@ def serve(launch: Launch, listener: socket.socket) -> None:
 
 
 def collect_options(launch: Launch, port: int) -> dict[str, Any]:
-    """Every option of Streamlit that is not its default: those of this page, and what follows from its settings."""
+    """Return every Streamlit option that is not its default."""
     upload = -(-launch.config.limits.upload_bytes // _MIB_BYTES)
     secret = (launch.auth or {}).get("cookie_secret") or secrets.token_hex(32)
     return OPTIONS | {
@@ -100,7 +103,7 @@ def collect_options(launch: Launch, port: int) -> dict[str, Any]:
 
 
 def set_options(options: dict[str, Any], folder: Path) -> None:
-    """Have Streamlit run under these options and its defaults. It looks for files of its own in `folder` alone."""
+    """Set the options of Streamlit; it looks for files of its own in `folder` only."""
     from streamlit import config
 
     with _move_home(folder):
@@ -108,7 +111,11 @@ def set_options(options: dict[str, Any], folder: Path) -> None:
 
 
 def make_folder(home: Path) -> Path:
-    """The folder that the page works in, without anything that Streamlit would obey."""
+    """Return the folder that the page works in, without any Streamlit settings.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
     folder = home / _FOLDER
     stale = folder / ".streamlit"
     try:
@@ -127,7 +134,7 @@ def make_folder(home: Path) -> Path:
 
 @contextlib.contextmanager
 def _move_home(folder: Path) -> Iterator[None]:
-    """Have `~` mean that folder meanwhile."""
+    """Set the home folder to `folder` while inside."""
     before = {name: os.environ.get(name) for name in _HOMES}
     os.environ.update(dict.fromkeys(_HOMES, str(folder)))
     try:
@@ -141,7 +148,7 @@ def _move_home(folder: Path) -> Iterator[None]:
 
 
 def _build_app(launch: Launch, port: int) -> ASGIApp:
-    """The page behind its walls."""
+    """Return the page's app with its middleware."""
     from starlette.middleware import Middleware
     from streamlit.starlette import App
 
@@ -164,7 +171,7 @@ def _build_app(launch: Launch, port: int) -> ASGIApp:
 
 
 def count_files_in_memory(session: str | None) -> FileUsage:
-    """The files that Streamlit holds in memory: those of a session, or all."""
+    """Return the files that Streamlit holds in memory: those of a session, or all."""
     from streamlit import runtime
     from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
@@ -187,7 +194,7 @@ def _run_server(app: ASGIApp, listener: socket.socket) -> None:
             access_log=False,
             use_colors=False,
             server_header=False,
-            # Who asks is told by the sign-in alone, whatever a proxy writes.
+            # Only the sign-in says who asks; headers of a proxy are ignored.
             proxy_headers=False,
             ws_max_size=get_max_message_size_bytes(),
             ws_per_message_deflate=False,
@@ -196,7 +203,7 @@ def _run_server(app: ASGIApp, listener: socket.socket) -> None:
             timeout_graceful_shutdown=_MAX_SHUTDOWN_SECONDS,
         )
     )
-    # To be told to end is how a server ends well.
+    # SIGTERM is a normal end.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])

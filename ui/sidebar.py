@@ -1,6 +1,6 @@
-"""The panel at the side: the data, and how questions are answered.
+"""The sidebar: data, history and settings.
 
-It draws; what is chosen here is read where a question is asked.
+It draws; what is chosen here is read when a question is asked.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _GB_BYTES: Final = 1_000_000_000
 
 
 def show_sidebar(shared: Server, conversation: Conversation) -> None:
-    """Draw the panel."""
+    """Show the sidebar."""
     with st.sidebar:
         st.button(
             "New conversation", icon=":material/add:", width="stretch", on_click=_start_conversation, type="primary"
@@ -35,7 +35,7 @@ def show_sidebar(shared: Server, conversation: Conversation) -> None:
 
 @st.fragment
 def _show_panel(shared: Server, conversation: Conversation) -> None:
-    """The tabs. The history is read once its tab is looked at."""
+    """Show the tabs; the history is read when its tab is opened."""
     data, history, settings = st.tabs(["Data", "History", "Settings"], key="panel", on_change="rerun")
     with data:
         show_uploads(shared, conversation)

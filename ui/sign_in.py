@@ -1,7 +1,7 @@
 """How people sign in: the `[auth]` section of `secrets.toml` in NL2SQL_HOME, and of no other file.
 
-It is read once, before Streamlit starts, and given to it: Streamlit itself would look for secrets in the working
-folder, and put what it finds there into the environment. It knows nobody who signs in.
+It is read once and passed to Streamlit, which by itself would look for secrets in the working folder and put what it
+finds there into the environment. It does not know who signs in.
 """
 
 from __future__ import annotations
@@ -40,7 +40,11 @@ _OTHERS_MODE_BITS: Final = 0o077
 
 
 def read_auth(home: Path) -> Mapping[str, Any] | None:
-    """The section, or None where there is no such file or section. ConfigError where it cannot be read or obeyed."""
+    """Return the section; None where there is no such file or section.
+
+    Raises:
+        ConfigError: the file cannot be read, or has something that is not allowed.
+    """
     path = home / FILE
     try:
         data = tomllib.loads(path.read_text("utf-8"))
@@ -63,7 +67,11 @@ def read_auth(home: Path) -> Mapping[str, Any] | None:
 
 
 def check_auth(home: Path, auth: Mapping[str, Any]) -> None:
-    """ConfigError where nobody could sign in by the section: a key is missing, unknown or unfit, or a package is."""
+    """Check that people can sign in by the section.
+
+    Raises:
+        ConfigError: a key is missing, unknown or invalid, or a package is missing.
+    """
     path = home / FILE
     top = {**_SHARED_KEYS, **_PROVIDER_KEYS}
     named = {name: value for name, value in auth.items() if isinstance(value, dict) and name not in _EXTRAS}
@@ -93,7 +101,7 @@ def check_auth(home: Path, auth: Mapping[str, Any]) -> None:
 
 
 def find_providers(auth: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names of those with whom people sign in, `DEFAULT` for one without a name."""
+    """Return the names of the providers, `DEFAULT` for one without a name."""
     named = [name for name, value in auth.items() if isinstance(value, dict) and name not in _EXTRAS]
     has_unnamed = "client_id" in auth and DEFAULT not in named
     return (*([DEFAULT] if has_unnamed else []), *named)
@@ -116,7 +124,10 @@ def _check_texts(path: Path, section: str, values: Mapping[str, Any], needed: Ma
 
 
 def find_warnings(launch: Launch, port: int, folders: Iterable[Path]) -> list[str]:
-    """What whoever starts the page should know of its sign-in. `folders` are those in which Streamlit has its files."""
+    """Return warnings about the sign-in.
+
+    `folders` are those in which Streamlit has its files.
+    """
     path, said = launch.config.home / FILE, []
     if path.is_file() and path.stat().st_mode & _OTHERS_MODE_BITS:
         said.append(f"other users can read or change {path}: run chmod 600 on it")
@@ -134,7 +145,7 @@ def find_warnings(launch: Launch, port: int, folders: Iterable[Path]) -> list[st
 
 
 def _read_origin(address: object) -> str:
-    """The address without its path, as browsers name it; empty where it is none."""
+    """Return the address without its path, as browsers write it; empty where it is none."""
     try:
         parts = urlsplit(address if isinstance(address, str) else "")
         return parse_origin(f"{parts.scheme}://{parts.netloc}")

@@ -1,7 +1,6 @@
-"""An editor of SQL: colours, completion of tables and columns, Ctrl+Enter to run. What is written reaches the server
-with the run alone.
+"""An SQL editor: colours, completion of tables and columns, Ctrl+Enter to run.
 
-It knows words and names only: what runs is judged by the guard, whatever the colours say.
+Its text reaches the server only when it is run. It knows keywords and names only; the guard judges what runs.
 """
 
 from __future__ import annotations
@@ -146,7 +145,7 @@ _editor_component = st.components.v2.component("nl2sql_sql_editor", html=_HTML, 
 def edit_sql(sql: str, names: Sequence[str], *, key: str) -> str | None:
     """Draw the editor with this SQL in it; return what is to be run, once, after it was asked for.
 
-    `names` are completed. The text that stands in the editor stays as long as `sql` is the same.
+    `names` are completed. The text in the editor stays as long as `sql` is the same.
     """
     result = _editor_component(
         key=key, data={"sql": sql, "names": list(names), "most": MAX_SQL_CHARS}, on_run_change=lambda: None

@@ -1,11 +1,12 @@
-"""Asking: what a question becomes, where its answer is worked out, and what is offered to ask.
+"""Start questions as jobs, and suggest what to ask.
 
 The work itself is the assistant's, on a thread of the server.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import streamlit as st
@@ -21,42 +22,22 @@ MIN_HEAVY_ROWS: Final = 1_000_000_000
 MAX_WAITING_QUESTIONS: Final = 10
 
 
-def ask(
-    shared: Server,
-    conversation: Conversation,
-    question: str,
-    *,
-    tables: Sequence[str],
-    review: bool,
-    choice: Choice,
-) -> Job:
-    """Start answering, once the question under way is answered, and put the conversation's id into the address.
+@dataclass(frozen=True, slots=True)
+class AskSettings:
+    """What the user has set for a question: the tables that it is about, whether SQL is reviewed, model and time."""
 
-    The SQL is shown before it runs with `review`, and where the engine guesses that it handles very many rows.
+    tables: Sequence[str]
+    reviews_sql: bool
+    choice: Choice
+
+
+def ask(shared: Server, conversation: Conversation, question: str, settings: AskSettings) -> Job:
+    """Start answering after the running question has ended, and put the conversation's id into the URL.
+
+    SQL is shown before it runs where it is reviewed, and where the engine estimates that it handles very many rows.
     """
     job = Job(question, conversation.owner)
-    assistant, owner = shared.get_configured_assistant(conversation, choice), conversation.owner
-    session = assistant.open_session(conversation.id, user=owner)
-
-    def await_approval(checked: CheckedSQL) -> bool:
-        return shared.jobs.await_review(job, prepare_review(assistant, checked, job))
-
-    def answer_question(job: Job) -> Answer:
-        events = assistant.stream(
-            question,
-            session=session,
-            user=owner,
-            tables=tables,
-            approve=await_approval,
-            approve_above_rows=None if review else MIN_HEAVY_ROWS,
-            cancel=job.token,
-        )
-        for event in events:
-            job.handle_event(event)
-        if job.view.answer is None:
-            raise BugError("the question ended without an answer")
-        return job.view.answer
-
+    work = _prepare_work(shared, conversation, job, settings)
     before = conversation.pending_job
     waiting = sum(not one.view.is_done for one in conversation.jobs)
     conversation.add_job(job)
@@ -66,19 +47,48 @@ def ask(
         hint = "Ask again when some are answered, or stop some."
         job.end(LimitError(f"{waiting} questions are already waiting in this conversation", hint, limit="queue"))
     else:
-        shared.jobs.start(job, answer_question, after=before)
+        shared.jobs.start(job, work, after=before)
     return job
 
 
+def _prepare_work(
+    shared: Server, conversation: Conversation, job: Job, settings: AskSettings
+) -> Callable[[Job], Answer]:
+    """Return what answers the question on a thread of the server."""
+    assistant = shared.get_configured_assistant(conversation, settings.choice)
+    session = assistant.open_session(conversation.id, user=conversation.owner)
+
+    def await_approval(checked: CheckedSQL) -> bool:
+        return shared.jobs.await_review(job, prepare_review(assistant, checked, job))
+
+    def answer_question(job: Job) -> Answer:
+        events = assistant.stream(
+            job.question,
+            session=session,
+            user=job.owner,
+            tables=settings.tables,
+            approve=await_approval,
+            approve_above_rows=None if settings.reviews_sql else MIN_HEAVY_ROWS,
+            cancel=job.token,
+        )
+        for event in events:
+            job.handle_event(event)
+        if job.view.answer is None:
+            raise BugError("the question ended without an answer")
+        return job.view.answer
+
+    return answer_question
+
+
 def prepare_review(assistant: Assistant, checked: CheckedSQL, job: Job) -> Review:
-    """What a person sees of SQL before it runs; its rows are counted only where they are very many."""
+    """Return what a person is shown of SQL before it runs; rows are given for heavy queries only."""
     rows = assistant.database.estimate(checked.sql, cancel=job.token)
     heavy = rows if rows is not None and rows > MIN_HEAVY_ROWS else None
     return Review(assistant.database.format_sql(checked.sql), assistant.database.explain_sql(checked.sql), heavy)
 
 
 def show_suggestions(questions: Sequence[str], key: str, *, original_question: str = "") -> None:
-    """Buttons that ask these questions; with `original_question`, each says what is meant by that one."""
+    """Show buttons that ask these questions; each clarifies `original_question` where that is given."""
     with st.container(horizontal=True, gap="small", key=key):
         for position, question in enumerate(questions):
             st.button(
@@ -91,26 +101,26 @@ def show_suggestions(questions: Sequence[str], key: str, *, original_question: s
 
 
 def take_clicked_question() -> str | None:
-    """The question that a button has just asked, once."""
+    """Return the question that a button has just asked, once."""
     question: str | None = st.session_state.pop("chosen", None)
     return question
 
 
 def submit_question(question: str) -> None:
-    """What a button does that asks this question."""
+    """Ask this question; for buttons."""
     st.session_state["chosen"] = question
     # The button may be in an answer, which is drawn by itself; the whole page asks.
     st.rerun()
 
 
 def prefill_question(question: str) -> None:
-    """What a button does that puts this question into the box, to be changed."""
+    """Put this question into the box, to be edited; for buttons."""
     st.session_state["question"] = question
     st.rerun()
 
 
 def show_follow_ups(assistant: Assistant, job: Job) -> None:
-    """What the last answer leads to."""
+    """Show suggestions for what to ask after the last answer."""
     answer = job.view.answer if not job.other_database else None
     if answer is not None and (questions := assistant.database.suggest_follow_ups(answer)):
         show_suggestions(questions, "next")

@@ -1,6 +1,6 @@
-"""The switches of the panel, kept in the store for each user: they hold after a reload, in a link and after a restart.
+"""The switches of the panel, stored for each user: they survive a reload and a restart.
 
-They stand in no address: a link that somebody sends must not switch the review off.
+They are not in the URL: a link that somebody sends must not switch the review off.
 """
 
 from __future__ import annotations
@@ -33,10 +33,13 @@ _MAX_NOTE_CHARS: Final = 300
 
 
 def restore_switches(shared: Server, conversation: Conversation) -> None:
-    """Put what the user has chosen where the switches, and what asks, look for it. DatabaseError.
+    """Read the user's stored settings into the session state.
 
-    A review that this window shows as on stays on, whatever another one has said since; and it is on while nobody can
-    know whether the user has switched it on.
+    A review that is on in this window stays on, whatever another window has stored. It is also on while the store
+    cannot be read.
+
+    Raises:
+        DatabaseError: the schema cannot be read.
     """
     state = st.session_state
     state.pop(_UNREAD, None)
@@ -55,33 +58,33 @@ def restore_switches(shared: Server, conversation: Conversation) -> None:
 
 
 def is_review_on() -> bool:
-    """Whether SQL is looked at before it runs."""
+    """Return whether SQL is reviewed before it runs."""
     return bool(st.session_state.get(_REVIEWS, False))
 
 
 def list_pinned_tables() -> list[str]:
-    """The tables that questions are about, as chosen in the panel."""
+    """Return the tables that questions are about, as chosen in the panel."""
     return list(st.session_state.get(_TABLES, []))
 
 
 def read_choice(shared: Server) -> Choice:
-    """The model and the time as chosen in the panel; whatever a browser says, no more than the settings allow."""
+    """Return the model and the time limit as chosen in the panel, within what the settings allow."""
     return _make_choice(shared, st.session_state)
 
 
 def save_pinned_tables(shared: Server) -> None:
-    """Keep the pinned tables of this database."""
+    """Store the pinned tables of this database."""
     _save_preference(shared, _make_tables_key(shared), list_pinned_tables())
 
 
 def pin_tables(shared: Server, names: Sequence[str]) -> None:
-    """Have questions asked about these tables only, or about any where there are none, and keep that."""
+    """Limit questions to these tables, or to none if empty, and store that."""
     st.session_state[_TABLES] = list(names)
     save_pinned_tables(shared)
 
 
 def show_review_note() -> None:
-    """Say beside the input that SQL is reviewed, while it is."""
+    """Show beside the input that SQL is reviewed, while it is."""
     if is_review_on():
         unread: StoreError | None = st.session_state.get(_UNREAD)
         why = (
@@ -93,7 +96,7 @@ def show_review_note() -> None:
 
 
 def show_switches(shared: Server) -> bool:
-    """The switches themselves. Whether one of them chooses the model."""
+    """Show the switches; return whether one of them chooses the model."""
     config = shared.assistant.config
     st.toggle(
         "Review SQL before it runs",
@@ -103,7 +106,7 @@ def show_switches(shared: Server) -> bool:
         args=(shared,),
     )
     if st.session_state.get(_DRAWN, is_review_on()) != is_review_on():
-        # The note beside the input is not of this part of the page.
+        # The note beside the input is drawn by another part of the page.
         st.rerun()
     name = config.model.name or ("local" if config.model.is_local else "the endpoint's")
     if others := [choice for choice in config.model.choices if choice != config.model.name]:
@@ -140,7 +143,7 @@ def _switch_review(shared: Server) -> None:
 
 
 def _save_switch(shared: Server, name: str) -> None:
-    """Keep the value of the switch of that name."""
+    """Store the value of the switch of that name."""
     _save_preference(shared, name, st.session_state.get(name))
 
 
@@ -156,5 +159,5 @@ def _save_preference(shared: Server, name: str, value: object) -> None:
 
 
 def _make_tables_key(shared: Server) -> str:
-    """The name under which tables of this database are kept."""
+    """Return the name under which tables of this database are stored."""
     return f"tables of {shared.assistant.url}"

@@ -1,6 +1,6 @@
-"""The list of tables, each opened by a click to show its columns: one element of the page, however many tables.
+"""The list of tables, each opened by a click to show its columns: one element, however many tables.
 
-Every name and text reaches the page as data and is set as text, so nothing in it is ever read as markup.
+Names and texts are sent as data and set as text, so nothing in them is read as markup.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A look at one table before asking: its first rows, and what each of its columns holds.
+"""A preview of one table: its first rows, and a profile of each column.
 
-What is shown comes of the profile and of queries under the same guard as any; a policy's hidden columns are not in it.
+It comes from the schema and from queries under the same guard as any; columns that the policy hides are not in it.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ ColumnValue = tuple[str, str]
 
 
 def show_table(shared: Server, assistant: Assistant, table: Table, where: ColumnValue | None = None) -> None:
-    """A dialog with the first rows of the table and its columns' profile.
+    """Open a dialog with the first rows of the table and the profile of its columns.
 
-    With `where` the rows are those that have that value in that column.
+    With `where`, the rows are those that have that value in that column.
     """
     rows = f" · {write_row_count(table.row_count)}" if table.row_count is not None else ""
     st.dialog(escape_markdown(f"{table.name}{rows}"), width="large")(_show_table)(shared, assistant, table, where)
@@ -60,14 +60,14 @@ def _show_table(shared: Server, assistant: Assistant, table: Table, where: Colum
 
 
 def write_first_rows(table: Table, where: ColumnValue | None = None, rows: int = _FIRST_ROWS) -> str:
-    """The query of a table's first rows, of its visible columns; those with that value with `where`."""
+    """Return the query for a table's first rows, of its visible columns; with `where`, those with that value."""
     columns = ", ".join(quote_name(column.name) for column in table.columns)
     filters = f" WHERE {write_value_test(*where)}" if where else ""
     return f"SELECT {columns} FROM {quote_table(table)}{filters} LIMIT {rows}"
 
 
 def write_value_test(column: str, text: str) -> str:
-    """The condition that the column holds the text, which may be the beginning of a long one."""
+    """Return the condition that the column holds the text, which may be the beginning of a long one."""
     name = f"CAST({quote_name(column)} AS VARCHAR)"
     if len(text) >= _MAX_PROFILE_CHARS:
         return f"starts_with({name}, {quote_text(text)})"
@@ -75,17 +75,17 @@ def write_value_test(column: str, text: str) -> str:
 
 
 def quote_name(name: str) -> str:
-    """The name as SQL writes any."""
+    """Return the name as a quoted SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def quote_text(text: str) -> str:
-    """The text as SQL writes one."""
+    """Return the text as an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def quote_table(table: Table) -> str:
-    """The table's name as SQL writes any: its schema, its own, the catalog before where SQL has to say it."""
+    """Return the table's quoted name: schema and table, after the catalog where SQL needs it."""
     schema, name = table.path
     return ".".join(quote_name(part) for part in ([table.catalog] if table.catalog else []) + [schema, name])
 
@@ -99,7 +99,7 @@ def _show_profile(assistant: Assistant, table: Table) -> None:
     except NL2SQLError as exc:
         note = f"The most frequent values could not be found in time: {exc.message}"
     rows = [_make_profile_row(column, table, frequent.get(at, "")) for at, column in enumerate(columns)]
-    # What nobody knows of any column takes no room.
+    # Heads without a value in any column are left out.
     used = [at for at in range(len(_PROFILE_HEADS)) if any(row[at] for row in rows)]
     heads = [{"name": _PROFILE_HEADS[at], "number": _PROFILE_HEADS[at] in ("missing", "distinct")} for at in used]
     cells = [[row[at] or "" for at in used] for row in rows]
@@ -131,7 +131,7 @@ def _make_profile_row(column: Column, table: Table, frequent: str) -> list[Cell]
 
 
 def describe_key(column: Column, table: Table) -> str:
-    """What key the column is of, or which one it refers to; empty where it is of none."""
+    """Return which key the column is part of, or which one it refers to; empty where there is none."""
     parts = ["key" + (", inferred" if table.inferred_key else "")] if column.name in table.primary_key else []
     for key in table.foreign_keys:
         if column.name in key.columns:
@@ -141,7 +141,7 @@ def describe_key(column: Column, table: Table) -> str:
 
 
 def list_frequent(assistant: Assistant, table: Table) -> dict[int, str]:
-    """The most frequent values of each column by its position, found by one bounded query; none where all differ."""
+    """Return the most frequent values of each column by its position, found by one bounded query."""
     wanted = [
         (at, column)
         for at, column in enumerate(table.columns[:_MAX_COLUMNS])

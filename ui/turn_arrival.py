@@ -1,6 +1,6 @@
-"""A turn comes into view once, at the top of the window, and its answer is read out to who cannot see the page.
+"""Scroll to a new turn once, and announce its answer to screen readers.
 
-Nothing else scrolls: whoever has scrolled elsewhere meanwhile stays there.
+Nothing else scrolls: a person who has scrolled elsewhere stays there.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def bring_into_view(job: str, place: str, *, should_scroll: bool, is_pending: bo
 
 
 def announce(job: str, text: str) -> None:
-    """Have screen readers say that, once, where the page has seen the question under way."""
+    """Have screen readers say the text, once, where the page has seen the question running."""
     _send_to_browser(f"announcement-{job}", {"job": job, "says": text})
 
 

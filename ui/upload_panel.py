@@ -1,6 +1,6 @@
-"""Files that the user adds to a conversation: tables of it alone, joined with the rest, and gone with it.
+"""Files that the user adds to a conversation: tables of this conversation only, removed with it.
 
-The engine reads them and says what is wrong with them; here they are only put where it finds them.
+The engine reads them and reports what is wrong with them; this only puts them where it finds them.
 """
 
 from __future__ import annotations
@@ -49,21 +49,10 @@ _STYLE: Final = """
 
 @show_errors_in_place
 def show_uploads(shared: Server, conversation: Conversation) -> None:
-    """The way to add files, and those that are there. During an answer nothing changes: what is given waits for it."""
+    """Show the uploader and the files. Files are not changed while a question is answered."""
     busy = conversation.is_busy
     turn, failed = f"upload-turn-{conversation.id}", f"upload-error-{conversation.id}"
-    most = format_megabytes(shared.assistant.config.limits.upload_bytes)
-    with st.container(key="add-files"):
-        label = f'<style>.st-key-add-files button p::after {{ content: " Add files, up to {most}"; }}</style>'
-        st.html(_STYLE + label)
-        given = st.file_uploader(
-            f"Add files (up to {most} together)",
-            type=list(KINDS),
-            accept_multiple_files=True,
-            key=f"upload-{conversation.id}-{st.session_state.get(turn, 0)}",
-            help=f"CSV, Excel, Parquet, JSON, packed or not; up to {most} together, {MAX_FILES} files. "
-            "They become tables of this conversation only, and are removed with it.",
-        )
+    given = _show_uploader(shared, f"upload-{conversation.id}-{st.session_state.get(turn, 0)}")
     if given and busy:
         st.caption("They will be added when the answer is finished.")
     elif given:
@@ -78,32 +67,58 @@ def show_uploads(shared: Server, conversation: Conversation) -> None:
     for said in st.session_state.pop(_ADDED, ()):
         st.toast(escape_markdown(said), icon=":material/check:")
     shared.get_assistant(conversation)
+    _show_lost_files(conversation)
+    for file in conversation.files:
+        _show_file(shared, conversation, file, failed, is_busy=busy)
+    if busy and (given or conversation.files):
+        schedule_refresh("files")
+
+
+def _show_uploader(shared: Server, key: str) -> list[UploadedFile]:
+    """Show the uploader, and return the files that were given."""
+    most = format_megabytes(shared.assistant.config.limits.upload_bytes)
+    with st.container(key="add-files"):
+        label = f'<style>.st-key-add-files button p::after {{ content: " Add files, up to {most}"; }}</style>'
+        st.html(_STYLE + label)
+        return st.file_uploader(
+            f"Add files (up to {most} together)",
+            type=list(KINDS),
+            accept_multiple_files=True,
+            key=key,
+            help=f"CSV, Excel, Parquet, JSON, packed or not; up to {most} together, {MAX_FILES} files. "
+            "They become tables of this conversation only, and are removed with it.",
+        )
+
+
+def _show_lost_files(conversation: Conversation) -> None:
+    """Show why the conversation's files are gone, if they are."""
     if conversation.upload_error is not None:
         show_error(conversation.upload_error)
         st.info("The files of this conversation could not be read again and were removed. Add them again.")
     elif conversation.has_lost_files:
         st.info("The files of this conversation were removed: the page keeps them for a limited time. Add them again.")
-    for file in conversation.files:
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            if st.button(
-                escape_markdown(file.name),
-                key=f"drop-{file.name}",
-                icon=":material/close:",
-                help="Files can be removed when the answer is finished." if busy else "Remove this file",
-                disabled=busy,
-                type="tertiary",
-            ):
-                st.session_state[failed] = _remove_file(shared, conversation, file)
-                st.rerun()
-            show_file_reading(shared, conversation, file, is_busy=busy)
-    if busy and (given or conversation.files):
-        schedule_refresh("files")
+
+
+def _show_file(shared: Server, conversation: Conversation, file: Path, failed: str, *, is_busy: bool) -> None:
+    """Show one file: a button that removes it, and how it was read. `failed` is the key of the panel's error."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if st.button(
+            escape_markdown(file.name),
+            key=f"drop-{file.name}",
+            icon=":material/close:",
+            help="Files can be removed when the answer is finished." if is_busy else "Remove this file",
+            disabled=is_busy,
+            type="tertiary",
+        ):
+            st.session_state[failed] = _remove_file(shared, conversation, file)
+            st.rerun()
+        show_file_reading(shared, conversation, file, is_busy=is_busy)
 
 
 def add_files(shared: Server, conversation: Conversation, uploads: Sequence[UploadedFile]) -> bool:
-    """Add the files to the conversation; the panel says how that went. Whether they are there now.
+    """Add the files to the conversation; return whether they were added.
 
-    During an answer none can be added.
+    While a question is answered, none are. The panel shows errors.
     """
     failed = f"upload-error-{conversation.id}"
     if conversation.is_busy:
@@ -122,7 +137,7 @@ def add_files(shared: Server, conversation: Conversation, uploads: Sequence[Uplo
 
 
 def _add_to_folder(shared: Server, conversation: Conversation, uploads: Sequence[UploadedFile]) -> NL2SQLError | None:
-    """Put the files beside those that are there; what is wrong with them, if anything is, and then none of them."""
+    """Add the files to those that are there; return the error, after which none of them is added."""
     try:
         with conversation.files_lock:
             names = name_files([one.name for one in uploads], conversation.original_names)
@@ -142,7 +157,7 @@ def _add_to_folder(shared: Server, conversation: Conversation, uploads: Sequence
 
 
 def _describe_added(assistant: Assistant, names: Collection[str]) -> list[str]:
-    """A line for each table of these files: how many rows and columns it has."""
+    """Return a line for each table of these files: how many rows and columns it has."""
     tables = [
         assistant.schema.find_table(upload.table) for upload in assistant.database.uploads if upload.file in names
     ]
@@ -158,7 +173,7 @@ def _describe_added(assistant: Assistant, names: Collection[str]) -> list[str]:
 def write_and_open_files(
     shared: Server, conversation: Conversation, folder: Path, files: Mapping[str, UploadedFile]
 ) -> None:
-    """Write the files there and open them. Whatever goes wrong, they go and those they were to replace come back."""
+    """Write the files and open them; after an error they are removed and the replaced ones restored."""
     originals, replaced = dict(conversation.original_names), [name for name in files if (folder / name).exists()]
     opened = False
     for name in replaced:
@@ -180,7 +195,7 @@ def write_and_open_files(
 
 
 def _take_refusal(shared: Server) -> NL2SQLError | None:
-    """Why a file that this session sent was not let in, said once."""
+    """Return why a file of this session was refused, once."""
     context = get_script_run_ctx()
     problem = shared.refusals.take(context.session_id) if context is not None else ""
     hint = "Add fewer or smaller files, or ask for a higher upload_bytes under [limits]."
@@ -188,7 +203,11 @@ def _take_refusal(shared: Server) -> NL2SQLError | None:
 
 
 def _open_folder(shared: Server, conversation: Conversation) -> Path:
-    """Where the conversation's files lie; made for the first of them. ConfigError."""
+    """Return the folder of the conversation's files, made for the first of them.
+
+    Raises:
+        ConfigError: it cannot be made.
+    """
     if conversation.folder is None:
         conversation.folder = shared.assistant.database.make_upload_folder()
         conversation.has_lost_files, conversation.upload_error = False, None
@@ -198,7 +217,11 @@ def _open_folder(shared: Server, conversation: Conversation) -> Path:
 
 
 def _check_size(shared: Server, existing: Sequence[Path], uploads: Sequence[UploadedFile]) -> None:
-    """LimitError where these cannot be added to those that stay: there would be too many, or too much."""
+    """Check that these files can be added to those that stay.
+
+    Raises:
+        LimitError: there are too many, or they are too large.
+    """
     most = shared.assistant.config.limits.upload_bytes
     if len(existing) + len(uploads) > MAX_FILES:
         raise LimitError(
@@ -213,7 +236,7 @@ def _check_size(shared: Server, existing: Sequence[Path], uploads: Sequence[Uplo
 
 
 def _release_uploads(uploads: Sequence[UploadedFile]) -> None:
-    """Have Streamlit let go of them, which would else hold them for as long as the browser's tab is open."""
+    """Free the files in Streamlit, which would keep them as long as the browser tab is open."""
     context = get_script_run_ctx()
     if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
         for one in uploads:
@@ -221,7 +244,7 @@ def _release_uploads(uploads: Sequence[UploadedFile]) -> None:
 
 
 def _remove_file(shared: Server, conversation: Conversation, file: Path) -> NL2SQLError | None:
-    """Take one file away."""
+    """Remove one file; return the error, if there is one."""
     with conversation.files_lock:
         file.unlink(missing_ok=True)
         conversation.original_names.pop(file.name, None)
@@ -234,7 +257,7 @@ def _remove_file(shared: Server, conversation: Conversation, file: Path) -> NL2S
 
 
 def _open_with_files(shared: Server, conversation: Conversation) -> None:
-    """Have the conversation's questions asked of the database with the files that are there. Errors as `with_files`."""
+    """Open the database with the conversation's files. Errors as `Assistant.with_files`."""
     files = conversation.files
     with st.spinner("Reading the files …"):
         own = (
@@ -246,10 +269,10 @@ def _open_with_files(shared: Server, conversation: Conversation) -> None:
 
 
 def name_files(given: Sequence[str], held: Mapping[str, str]) -> list[str]:
-    """What files of these names are called here, each like no other: numbered where that would be one name.
+    """Return what these files are called here, each unique: numbered where names clash.
 
-    `held` has the names of the files that are there, each with the user's own name for it: a further file of the
-    user's same name takes the place of the earlier one.
+    `held` maps the names of existing files to the user's names for them: a file of the same user's name replaces the
+    earlier one.
     """
     taken = {name.casefold(): original for name, original in held.items()}
     names: list[str] = []
@@ -264,7 +287,7 @@ def name_files(given: Sequence[str], held: Mapping[str, str]) -> list[str]:
 
 
 def clean_name(name: str) -> str:
-    """The file's name without its folders, and with nothing in it but letters, digits and simple signs."""
+    """Return the file's name without folders, with letters, digits and simple signs only."""
     plain_name = Path(name.replace("\\", "/")).name
     stem, dot, kind = plain_name.rpartition(".")
     short = _UNFIT.sub("_", stem).strip(" .")[:_MAX_NAME_CHARS].encode()[:_MAX_NAME_BYTES].decode(errors="ignore")

@@ -1,6 +1,6 @@
-"""Saving an answer's SQL as a verified query, once a person has read and approved it.
+"""The form that saves an answer's SQL as a verified query, after a person has read and approved it.
 
-The guard judges it and the store writes the file; without a project file there is no place for one, and no button.
+The guard checks the SQL and the store writes the file. Without a project file there is no button.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _UNFIT: Final = re.compile(r"[^a-z0-9]+")
 
 
 def show_verify(assistant: Assistant, owner: str | None, answer: Answer, question: str, key: str) -> None:
-    """The button that opens the approval. `assistant` has no uploads."""
+    """Show the button that opens the approval. `assistant` has no uploads."""
     if assistant.config.file is None or not answer.sql or answer.verified_query:
         return
     if saved := get_answer_state(key).get("verified"):
@@ -35,7 +35,7 @@ def show_verify(assistant: Assistant, owner: str | None, answer: Answer, questio
 @st.dialog("Save as verified", width="large", icon=":material/verified:")
 @show_errors_in_place
 def _show_approval_dialog(assistant: Assistant, owner: str | None, answer: Answer, question: str, key: str) -> None:
-    """The approval: the SQL, its name, and the button that says it is right."""
+    """Show the approval: the SQL, its name, and the button to save it."""
     if refused := find_refusal(assistant, owner):
         show_error(refused)
         return
@@ -62,7 +62,7 @@ def _show_approval_dialog(assistant: Assistant, owner: str | None, answer: Answe
 
 
 def find_refusal(assistant: Assistant, owner: str | None) -> NL2SQLError | None:
-    """Why this person may not save, where people sign in; None where they may, or nobody signs in."""
+    """Return why this person may not save; None where they may, or sign-in is off."""
     editors = assistant.config.page.editors
     if owner is None or owner in editors:
         return None
@@ -74,7 +74,7 @@ def find_refusal(assistant: Assistant, owner: str | None) -> NL2SQLError | None:
 
 
 def find_misfit(assistant: Assistant, sql: str) -> NL2SQLError | None:
-    """Why the SQL cannot be saved, as the guard of the database alone says; None where it can."""
+    """Return why the SQL cannot be saved; None where it can."""
     try:
         assistant.database.check_or_raise(sql)
     except NL2SQLError as exc:
@@ -85,7 +85,7 @@ def find_misfit(assistant: Assistant, sql: str) -> NL2SQLError | None:
 def save_query(
     assistant: Assistant, answer: Answer, question: str, name: str, description: str, is_first: bool
 ) -> str | None:
-    """Save it in the name of who has signed in, where they may: the file's name. Where it cannot be, say why: None."""
+    """Save the query and return its file's name; where that fails, show why and return None."""
     try:
         # Asked again where it counts: the form may have been drawn before, or by no browser at all.
         if refused := find_refusal(assistant, get_user()):
@@ -108,7 +108,7 @@ def save_query(
 
 
 def make_name(question: str) -> str:
-    """A name for the question's file."""
+    """Return a name for the question's file."""
     words = _UNFIT.sub("_", question.lower()).strip("_")
     words = (
         words

@@ -73,7 +73,7 @@ def choose_plan(data: ChartData) -> ChartPlan:
 
 
 def _refuse(data: ChartData) -> ChartPlan | None:
-    """Draw nothing: no rows, no numbers, totals among the rows that they sum up, or too many columns."""
+    """Draw nothing where there are no rows or numbers, totals among the rows that they sum up, or too many columns."""
     return (
         NOTHING
         if not data.rows or not data.measures or data.shape.has_totals or len(data.fields) > MAX_COLUMNS
@@ -82,7 +82,7 @@ def _refuse(data: ChartData) -> ChartPlan | None:
 
 
 def _choose_metric(data: ChartData) -> ChartPlan | None:
-    """One row of numbers: single figures; many similar ones are bars."""
+    """Draw one row of numbers as single figures, or as bars where there are many similar ones."""
     if data.rows != 1:
         return None
     measures = data.measures
@@ -94,7 +94,7 @@ def _choose_metric(data: ChartData) -> ChartPlan | None:
 
 
 def _choose_ranking(data: ChartData) -> ChartPlan | None:
-    """Rows sorted by a measure: bars of their label against that measure."""
+    """Draw rows sorted by a measure as bars of their label against that measure."""
     measure = find_sorting_measure(data)
     if measure is None:
         return None
@@ -112,7 +112,7 @@ def _choose_ranking(data: ChartData) -> ChartPlan | None:
 
 
 def _choose_years_beside(data: ChartData) -> ChartPlan | None:
-    """A year and a part of the year: a line for each year over the parts of the year."""
+    """Draw a year and a part of the year as a line for each year over the parts of the year."""
     years = [column for column in data.select_fields(Role.PERIOD) if column.grain == "year"]
     parts = [column for column in data.select_fields(Role.PERIOD) if column.part]
     if len(years) != 1 or len(parts) != 1 or data.select_fields(Role.CATEGORY, Role.TIME, Role.KEY, Role.BUCKET):
@@ -127,7 +127,7 @@ def _choose_years_beside(data: ChartData) -> ChartPlan | None:
 
 
 def _choose_heatmap(data: ChartData) -> ChartPlan | None:
-    """Two parts of dates, or a matrix of the same things: a cell for each pair."""
+    """Draw two parts of dates, or a matrix of the same things, as a cell for each pair."""
     ordered = data.select_fields(Role.PERIOD, Role.BUCKET, Role.TIME)
     labels = data.select_fields(Role.CATEGORY, Role.KEY)
     if len(data.measures) != 1:
@@ -145,7 +145,7 @@ def _choose_heatmap(data: ChartData) -> ChartPlan | None:
 
 
 def _choose_trend(data: ChartData) -> ChartPlan | None:
-    """A time or period: a line, several lines for a few categories or similar measures, panels for unlike measures."""
+    """Draw a time or period as a line, as several for a few categories or similar measures, else as panels."""
     along, category = find_axis(data), find_series(data)
     if along is None or along.role is Role.BUCKET:
         return None
@@ -171,7 +171,7 @@ def _choose_trend(data: ChartData) -> ChartPlan | None:
 
 
 def _choose_steps(data: ChartData) -> ChartPlan | None:
-    """Numbers in steps, one row each: a histogram; consecutive whole numbers are bars."""
+    """Draw numbers in steps, one row each, as a histogram, and consecutive whole numbers as bars."""
     steps = data.select_fields(Role.BUCKET)
     if (
         len(steps) != 1
@@ -188,7 +188,7 @@ def _choose_steps(data: ChartData) -> ChartPlan | None:
 
 
 def _choose_crossing(data: ChartData) -> ChartPlan | None:
-    """Two labels and one measure: stacked where sums add up, side by side where few do not, else a heat map."""
+    """Draw two labels and a measure as stacked bars where sums add up, as grouped bars if few, else as a heat map."""
     labels = [*data.select_fields(Role.CATEGORY), *data.select_fields(Role.BUCKET), *data.select_fields(Role.KEY)]
     if len(labels) < 2:
         return None
@@ -204,7 +204,7 @@ def _choose_crossing(data: ChartData) -> ChartPlan | None:
 
 
 def _choose_distribution(data: ChartData) -> ChartPlan | None:
-    """One column of measured numbers: a histogram of how often each size occurs."""
+    """Draw one column of measured numbers as a histogram of how often each size occurs."""
     column = data.measures[0]
     rest = [other for other in data.fields if other is not column and other.role is not Role.KEY]
     if (
@@ -219,7 +219,7 @@ def _choose_distribution(data: ChartData) -> ChartPlan | None:
 
 
 def _choose_scatter(data: ChartData) -> ChartPlan | None:
-    """Two measures of many things: a scatter plot of how they relate."""
+    """Draw two measures of many things as a scatter plot of how they relate."""
     if len(data.measures) < 2 or not _MIN_SCATTER_ROWS <= data.rows <= MAX_POINTS:
         return None
     if data.select_fields(Role.TIME, Role.PERIOD, Role.RANK) or len(data.measures) > 3:
@@ -235,7 +235,7 @@ def _choose_scatter(data: ChartData) -> ChartPlan | None:
 
 
 def _choose_bars(data: ChartData) -> ChartPlan | None:
-    """One label, one row each: bars, of several measures where they can share an axis."""
+    """Draw one label with one row each as bars, of several measures where they can share an axis."""
     labels = [
         column for column in data.select_fields(Role.CATEGORY, Role.PERIOD, Role.BUCKET, Role.KEY) if column.is_distinct
     ]

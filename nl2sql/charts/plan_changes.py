@@ -136,12 +136,12 @@ def _find_colour(data: ChartData, along: Field) -> Field | None:
 
 def _keep_measures(data: ChartData, chosen: ChartPlan) -> tuple[int, ...]:
     """Return the measures that were chosen, or the first where they cannot share an axis."""
-    kept = [data.fields[at] for at in chosen.y if data.fields[at].is_measure]
-    if not kept or chosen.kind in ("scatter", "heatmap"):
-        kept = data.measures[:1]
-    if len(kept) > 1 and not are_alike(kept):
-        kept = kept[:1]
-    return tuple(column.position for column in kept)
+    measures = [data.fields[at] for at in chosen.y if data.fields[at].is_measure]
+    if not measures or chosen.kind in ("scatter", "heatmap"):
+        measures = data.measures[:1]
+    if len(measures) > 1 and not are_alike(measures):
+        measures = measures[:1]
+    return tuple(column.position for column in measures)
 
 
 def apply_wish(data: ChartData, chosen: ChartPlan, kinds: Sequence[str], wish: ChartWish) -> ChartPlan:
@@ -285,6 +285,7 @@ def _apply_stack(data: ChartData, plan: ChartPlan, stack: str | None) -> ChartPl
 
 
 def has_series(plan: ChartPlan) -> bool:
+    """Return whether the plan draws several series."""
     return plan.colour is not None or len(plan.y) > 1
 
 

@@ -256,32 +256,32 @@ def _sort_and_shorten(
     count = len(made.labels)
     if plan.top is None or count <= plan.top:
         return
-    kept = made.labels[: plan.top]
-    others = count - len(kept)
+    shown = made.labels[: plan.top]
+    others = count - len(shown)
     position = plan.y[0]
     if is_addable(data.fields[position]) and len(figures) == 1 and not data.is_cut:
         rest = f"the other {others:,}"
-        made.points = list(_sum_up(made.points, lambda point: point.x in kept, figures[0], names, x=rest))
-        made.labels = [*kept, rest]
-        _take_out_giant(made, rest, kept)
+        made.points = list(_sum_up(made.points, lambda point: point.x in shown, figures[0], names, x=rest))
+        made.labels = [*shown, rest]
+        _note_giant_rest(made, rest, shown)
     else:
-        made.points = [point for point in made.points if point.x in kept]
-        made.labels = kept
+        made.points = [point for point in made.points if point.x in shown]
+        made.labels = shown
         made.notes.append(
-            f"{len(kept)} of {count:,} in {_name_field(along)}{', the largest' if plan.is_sorted_by_size else ''}"
+            f"{len(shown)} of {count:,} in {_name_field(along)}{', the largest' if plan.is_sorted_by_size else ''}"
         )
 
 
-def _take_out_giant(made: Points, rest: str, kept: Sequence[str]) -> None:
+def _note_giant_rest(made: Points, rest: str, shown: Sequence[str]) -> None:
     """Replace the bar of the rest by a note where it would make all others too short to compare."""
     sizes: dict[str | float, float] = defaultdict(float)
     for point in made.points:
         sizes[point.x] += abs(point.y or 0)
-    if sizes[rest] <= 2 * max((sizes[label] for label in kept), default=0):
+    if sizes[rest] <= 2 * max((sizes[label] for label in shown), default=0):
         return
     texts = [point.text for point in made.points if point.x == rest]
     made.points = [point for point in made.points if point.x != rest]
-    made.labels = list(kept)
+    made.labels = list(shown)
     amount = f": {texts[0]} together" if len(texts) == 1 else ""
     made.notes.append(f"{rest} are not drawn{amount}")
 

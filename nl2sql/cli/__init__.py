@@ -48,7 +48,7 @@ _OPENS_A_DATABASE: Final = frozenset({"ask", "run", "check", "schema", "replay"}
 
 
 class _Commands(click.Group):
-    """Loads a command's module when it is named, so that each command starts as fast as it can."""
+    """Loads a command's module only when it is named, so that each command starts fast."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -83,7 +83,7 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit with the code that `errors` draws."""
+    """Run the command line and exit with one of the codes that `errors` lists."""
     with guard_streams():
         code = _run_command(arguments)
     sys.exit(code)
@@ -100,10 +100,10 @@ def _run_command(arguments: Sequence[str] | None) -> int:
     except click.exceptions.Exit as exc:
         return exc.exit_code
     except click.ClickException as exc:
-        shown, told = io.StringIO(), exc.format_message()
+        shown, message = io.StringIO(), exc.format_message()
         exc.show(shown)
-        # What was typed is in it, names of files too.
-        print_lines(shown.getvalue().rstrip().replace(told, make_one_line(told, _MESSAGE_CHARS)))
+        # It quotes what was typed, also file names.
+        print_lines(shown.getvalue().rstrip().replace(message, make_one_line(message, _MESSAGE_CHARS)))
         return 2
     except (click.Abort, KeyboardInterrupt):
         print_error("stopped")

@@ -1,4 +1,4 @@
-"""`nl2sql check`: whether SQL may run, and which rule stops it. Runs nothing.
+"""`nl2sql check`: whether SQL may run, and which rule refuses it. It runs nothing.
 
 The guard decides; this prints what it says.
 """
@@ -23,7 +23,7 @@ from nl2sql.types import Finding, Verdict
 if TYPE_CHECKING:
     from nl2sql.assistant import Assistant
 
-# In the order in which they are asked; the text is refused at the first that objects.
+# In the order in which they judge; the first that refuses decides.
 _JUDGES: Final = {
     "lexical": "text limits",
     "engine-tree": "DuckDB parse tree",
@@ -47,7 +47,7 @@ _MESSAGE_CHARS: Final = 2_000
 )
 @verbosity_options
 def check_command(sql: tuple[str, ...], jsonl: bool, **flags: Any) -> int:
-    """Say whether SQL may run, and which rule stops it."""
+    """Check whether SQL may run, and which rule refuses it."""
     shared = CommonOptions(**flags)
     text = "" if jsonl else read_text_argument(sql, "SQL", _EXAMPLE)
     with open_assistant(shared.load_with_notes(asks=False), shared.steps) as assistant:
@@ -80,7 +80,7 @@ def _print_verdict(verdict: Verdict, verbose: bool) -> None:
 
 
 def _describe_judges(verdict: Verdict) -> Iterator[tuple[str, str]]:
-    """What each judge said of the text, in their order."""
+    """Yield each judge and what it said, in their order."""
     for judge in _JUDGES:
         own = [finding for finding in verdict.findings if finding.judge == judge]
         if own:
@@ -96,7 +96,7 @@ def _format_place(finding: Finding) -> str:
 
 
 def _check_each_line(assistant: Assistant) -> None:
-    """One verdict a line, in order; a line that is not as it should be gets one too."""
+    """Write one verdict per line, in order; an invalid line gets one too."""
     for line in sys.stdin.buffer:
         if line.strip():
             results.write_json_line(_check_line(assistant, line))

@@ -1,4 +1,4 @@
-"""`nl2sql doctor`: check settings, database, model and extras, and say how to mend what is wrong.
+"""`nl2sql doctor`: check settings, database, model and extras, and show how to fix problems.
 
 It asks no question of the model, and changes nothing.
 """
@@ -29,7 +29,7 @@ _PAGE: Final = {"streamlit": "streamlit", "vl_convert": "vl-convert-python", "xl
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One thing looked at. `exit_code` is 0 where it is fine, or where it is only a remark."""
+    """The result of one check. `exit_code` is 0 where it passed, or where it is only a remark."""
 
     name: str
     state: str
@@ -44,7 +44,7 @@ class CheckResult:
 @click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="Output format.")
 @verbosity_options
 def doctor_command(**flags: Any) -> int:
-    """Check settings, database, model and extras, and show how to fix problems."""
+    """Check the installation; show how to fix problems."""
     shared = CommonOptions(**flags)
     checks = list(_run_checks(shared))
     if shared.output == "json":
@@ -123,7 +123,7 @@ def _check_database(config: Config, verbose: bool) -> Iterator[CheckResult]:
 
 
 def _check_data_files(database: Database) -> Iterator[CheckResult]:
-    """How data files were read."""
+    """Report how data files were read."""
     if imports := database.imports:
         said = f"{len(imports):,} {'table' if len(imports) == 1 else 'tables'} read from data files"
         doubts = list_notes(imports)

@@ -1,6 +1,6 @@
-"""`nl2sql eval`: execution accuracy over questions with gold SQL, and two reports compared.
+"""`nl2sql eval`: measure execution accuracy over questions with gold SQL, and compare two reports.
 
-It opens, shows progress and writes; the evals room asks, judges and counts.
+It opens files, shows progress and writes; the evals room asks, scores and counts.
 """
 
 from __future__ import annotations
@@ -111,10 +111,11 @@ class _Files:
 @click.option("--compare", "compared", nargs=2, type=_FILE, help="Compare two JSON reports without asking questions.")
 @verbosity_options
 def eval_command(**flags: Any) -> int:
-    """Measure accuracy: ask the questions of FILE and compare the rows with those of their gold SQL.
+    """Measure accuracy on questions with known SQL.
 
-    FILE holds one JSON object per line: id, db, question, gold_sql, and optionally evidence and difficulty. Stop with
-    Ctrl-C; with --report or --resume the same command continues where it stopped.
+    The questions of FILE are asked, and the rows are compared with those of their gold SQL. FILE holds one JSON object
+    per line: id, db, question, gold_sql, and optionally evidence and difficulty. Stop with Ctrl-C; with --report or
+    --resume the same command continues where it stopped.
     """
     own, shared = take_options(EvalFlags, flags), CommonOptions(**flags)
     if own.compared is not None:
@@ -147,14 +148,14 @@ def _evaluate(files: _Files, own: EvalFlags, shared: CommonOptions) -> int:
 
 
 class _Evaluation:
-    """One run over the chosen questions: what the journal has is taken, the rest asked."""
+    """One run over the chosen questions: those in the journal are taken from it, the rest are asked."""
 
     def __init__(self, files: _Files, config: Config, steps: ProgressReporter) -> None:
         self._files, self._config, self._steps = files, config, steps
         self._said = time.monotonic()
 
     def run(self, examples: Sequence[EvalExample]) -> tuple[list[Case], EvalRun]:
-        """The cases in the order of the examples, and what was run. Ctrl-C ends it early."""
+        """Return the cases in the order of the examples, and what was run. Ctrl-C ends it early."""
         from nl2sql.model import open_chat_model
 
         cancel = CancelToken()
@@ -194,7 +195,7 @@ class _Evaluation:
         return [done[example.question.id] for example in examples if example.question.id in done], finished
 
     def _open_database(self, name: str, model: ChatModel) -> Assistant:
-        """The database of that name: in the folder, or the one that serves all."""
+        """Open the database of that name in the folder, or the one that serves all."""
         from nl2sql.assistant import connect
 
         config = self._config
@@ -207,7 +208,7 @@ class _Evaluation:
         return assistant
 
     def _report_case(self, case: Case, line: str) -> None:
-        """The progress after a case: a moving line on a terminal, elsewhere a line now and then, each with -v."""
+        """Show the progress after a case: a moving line on a terminal, elsewhere a line now and then."""
         self._steps.report_note(f"{case.id}: {text_report.describe_outcome(case)}")
         now = time.monotonic()
         if is_terminal(sys.stderr):
@@ -236,7 +237,11 @@ def _check_files(questions: Path, own: EvalFlags) -> _Files:
 
 
 def _write_report(report: dict[str, Any], files: _Files, output: str) -> None:
-    """The report where it was asked for: on stdout, and in its files."""
+    """Write the report to stdout and to its files.
+
+    Raises:
+        ConfigError: a file cannot be written.
+    """
     from nl2sql.evals.html_report import render_report
 
     for path in files.reports:
@@ -276,7 +281,13 @@ def _describe_resume(files: _Files) -> str:
 
 
 def _choose_exit_code(report: dict[str, Any], files: _Files) -> int:
-    """0, or why the run counts as failed: nothing was judged, no reply came, or accuracy fell."""
+    """Return 0, or compare with the baseline and fail.
+
+    Raises:
+        ConfigError: no question could be scored.
+        ModelError: the model answered none.
+        LimitError: accuracy fell below the baseline.
+    """
     if not report["n"]:
         raise ConfigError("no question could be scored", "The reasons are above; check --db-root or --db.")
     errors = [case["error"]["code"] if case["error"] else None for case in report["cases"]]

@@ -122,7 +122,11 @@ def _show_entries(entries: Sequence[HistoryEntry], own: HistoryFlags) -> None:
 
 
 def _add_to_questions(entry: HistoryEntry, file: Path, *, follows: bool) -> None:
-    """Make the answer a question whose SQL is known to be right; one that `follows` another may not stand alone."""
+    """Add the answer to a file of questions; `follows` says that it was a follow-up.
+
+    Raises:
+        ConfigError: the answer was rated bad, has no SQL, or the file cannot be written.
+    """
     from nl2sql.evals.example_file import EvalExample, GoldQuery, Question, append_example
 
     if entry.rating is False:
@@ -185,7 +189,7 @@ def _describe_entry(entry: HistoryEntry) -> list[tuple[str, str]]:
 
 
 def _describe_receipt(receipt: Receipt | None) -> str:
-    """The hashes and versions that say from what the answer was made."""
+    """Return the hashes and versions that the answer was made from."""
     if receipt is None:
         return ""
     hashes = {"schema": receipt.schema, "data": receipt.data[:16], "policy": receipt.policy, "prompt": receipt.prompt}

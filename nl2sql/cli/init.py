@@ -1,4 +1,4 @@
-"""`nl2sql init`: write a project file with every setting explained.
+"""`nl2sql init`: write a project file that explains the settings.
 
 It overwrites nothing.
 """
@@ -29,7 +29,7 @@ def init_command(db: str | None, force: bool) -> int:
     if db is not None and "://" not in db and not Path(db).exists():
         raise ConfigError(f"{db} does not exist", "Check the path.")
     content = format_template(db).encode()
-    # Whoever has it written trusts it.
+    # The person who runs `init` trusts its file.
     TrustedFiles(find_home()).add(path.absolute(), content)
     try:
         write_atomically(path, content, sync=True)

@@ -1,6 +1,6 @@
 """`nl2sql model`: the embedded model's weights and server.
 
-It prints; the model room finds, joins, starts and stops.
+It prints; the model room finds and prepares the weights, and starts and stops the server.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from nl2sql.config import Config, load_config
 
 @click.group("model", epilog="Example: nl2sql model status")
 def model_command() -> None:
-    """The embedded model: status, pull, start, stop."""
+    """Manage the embedded model: status, pull, start, stop."""
 
 
 @model_command.command("status", epilog="Example: nl2sql model status -o json")

@@ -1,6 +1,6 @@
-"""The flags that commands share, and the settings that they give.
+"""The flags that commands share, and the settings that they make.
 
-It does not open anything.
+It opens nothing.
 """
 
 from __future__ import annotations
@@ -50,7 +50,11 @@ class CommonOptions:
 
     @property
     def csv(self) -> CsvStyle:
-        """How CSV is written. ConfigError where the signs fit no CSV, or another format was asked for."""
+        """How CSV is written.
+
+        Raises:
+            ConfigError: the signs cannot be used together, or another format was asked for.
+        """
         from nl2sql.exports.csv_text import choose_style
 
         if self.output != "csv" and (self.csv_delimiter is not None or self.csv_decimal is not None):
@@ -59,13 +63,17 @@ class CommonOptions:
 
     @property
     def steps(self) -> ProgressReporter:
-        """What shows long work, as these flags want it."""
+        """A new reporter of progress."""
         return ProgressReporter(quiet=self.quiet, verbose=self.verbose)
 
     def load_with_notes(self, *, opens: bool = True, asks: bool = True) -> Config:
-        """The settings in force, these flags on top, and on stderr what of the files is ignored. ConfigError.
+        """Return the settings with these flags applied, and print what was ignored in the files.
 
-        A command that `opens` no database of the settings, or `asks` no model, is not told of these.
+        Notes about the database or the model are left out for a command that `opens` no database of the settings, or
+        `asks` no model.
+
+        Raises:
+            ConfigError: a setting or a flag is wrong.
         """
         config = self.load()
         # First, since its error says what a note would say.
@@ -78,7 +86,11 @@ class CommonOptions:
         return config
 
     def load(self) -> Config:
-        """The same, and nothing is said. ConfigError."""
+        """Return the settings with these flags applied; print nothing.
+
+        Raises:
+            ConfigError: a setting or a flag is wrong.
+        """
         if self.db is not None and not self.db.strip():
             raise ConfigError("--db is empty", "Name a file or folder, or leave out --db to use the sample data.")
         config = load_config(self.config, url=self.db, model=self.model)
@@ -93,7 +105,7 @@ def take_options(kind: type[Options], flags: dict[str, Any]) -> Options:
 
 
 def config_option(command: Command) -> Command:
-    """--config."""
+    """Add --config."""
     return click.option(
         "--config",
         type=click.Path(path_type=Path, dir_okay=False),
@@ -102,7 +114,7 @@ def config_option(command: Command) -> Command:
 
 
 def database_options(command: Command) -> Command:
-    """--db and --config."""
+    """Add --db and --config."""
     command = config_option(command)
     return click.option(
         "--db", metavar="URL", help="Database: a .duckdb, CSV, Parquet, JSON or Excel file, or a folder of them."
@@ -110,14 +122,14 @@ def database_options(command: Command) -> Command:
 
 
 def model_option(command: Command) -> Command:
-    """-m/--model."""
+    """Add -m/--model."""
     return click.option(
         "-m", "--model", metavar="NAME", help="Model: local (the embedded model), or a model name at OPENAI_BASE_URL."
     )(command)
 
 
 def candidates_option(command: Command) -> Command:
-    """--candidates."""
+    """Add --candidates."""
     return click.option(
         "--candidates",
         type=click.IntRange(1, 16),
@@ -127,7 +139,7 @@ def candidates_option(command: Command) -> Command:
 
 
 def limit_options(command: Command) -> Command:
-    """--limit, --timeout and --memory."""
+    """Add --limit, --timeout and --memory."""
     for option in (
         click.option("--memory", metavar="SIZE", help="Memory limit of one query.  [default: 1GB]"),
         click.option(
@@ -148,7 +160,7 @@ def limit_options(command: Command) -> Command:
 
 
 def output_option(*formats: str) -> Callable[[Command], Command]:
-    """-o/--output with those formats."""
+    """Return what adds -o/--output with those formats."""
     return click.option(
         "-o",
         "--output",
@@ -160,7 +172,7 @@ def output_option(*formats: str) -> Callable[[Command], Command]:
 
 
 def csv_options(command: Command) -> Command:
-    """--csv-delimiter and --csv-decimal."""
+    """Add --csv-delimiter and --csv-decimal."""
     command = click.option(
         "--csv-decimal",
         metavar="SIGN",
@@ -170,7 +182,7 @@ def csv_options(command: Command) -> Command:
 
 
 def session_option(command: Command) -> Command:
-    """-s/--session."""
+    """Add -s/--session."""
     return click.option(
         "-s", "--session", metavar="NAME", help="Name of a conversation: questions with the same name are follow-ups."
     )(command)
@@ -184,7 +196,7 @@ def _read_verbosity(context: click.Context, parameter: click.Parameter, count: i
 
 
 def verbosity_options(command: Command) -> Command:
-    """-q, -v, and -vv, which turns the log on as well."""
+    """Add -q, -v, and -vv, which turns the log on as well."""
     command = click.option(
         "-v",
         "--verbose",
@@ -196,7 +208,11 @@ def verbosity_options(command: Command) -> Command:
 
 
 def read_text_argument(words: tuple[str, ...], what: str, example: str) -> str:
-    """The text given as words, or read from stdin where it is `-` or left out in a pipe."""
+    """Return the text given as words, or read from stdin where it is `-` or left out in a pipe.
+
+    Raises:
+        ConfigError: there is no text, or it is the name of an SQL file.
+    """
     if words and words != ("-",):
         text = " ".join(words)
         if what == "SQL" and text.lower().endswith(".sql") and Path(text).is_file():

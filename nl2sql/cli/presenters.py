@@ -76,12 +76,15 @@ class TablePresenter(Presenter):
     """Everything on stdout: the table, the sentence, the verified query and the SQL."""
 
     def write_result(self, answer: Answer) -> None:
+        """Write the table."""
         _write_rows(self.assistant, answer, "table", PLAIN_CSV)
 
     def write_sentence(self, answer: Answer) -> None:
+        """Write the sentence below the table."""
         results.write_text(("\n" if answer.result else "") + answer.text)
 
     def write_query(self, answer: Answer) -> None:
+        """Write the verified query and the SQL, unless it was shown before; then what it does."""
         if answer.verified_query:
             approval = f" ({make_one_line(answer.approval, _APPROVAL_CHARS)})" if answer.approval else ""
             results.write_text(f"Verified query: {answer.verified_query}{approval}")
@@ -96,6 +99,7 @@ class JsonPresenter(Presenter):
     """One JSON object on stdout that holds everything."""
 
     def present(self, answer: Answer) -> None:
+        """Write the object."""
         results.write_json(make_answer_object(answer))
         results.print_renamed_columns(answer.columns)
 
@@ -105,6 +109,7 @@ class SqlPresenter(Presenter):
     """The SQL alone on stdout."""
 
     def write_result(self, answer: Answer) -> None:
+        """Write the SQL."""
         if answer.sql:
             results.write_text(answer.sql)
 
@@ -124,6 +129,7 @@ class ExportPresenter(Presenter):
     exports_all: bool = False
 
     def present(self, answer: Answer) -> None:
+        """Write the rows, all of them where asked for."""
         if self.exports_all and answer.is_truncated:
             assert answer.sql is not None
             results.write_all_rows(self.assistant, answer.sql, self.form, self.style)
@@ -132,6 +138,7 @@ class ExportPresenter(Presenter):
             Presenter.present(self, answer)
 
     def write_result(self, answer: Answer) -> None:
+        """Write the rows."""
         _write_rows(self.assistant, answer, self.form, self.style)
 
 

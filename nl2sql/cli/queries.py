@@ -1,6 +1,6 @@
 """`nl2sql queries`: the verified queries beside the project file.
 
-It asks for approval and prints; the store reads and writes the files, the guard and the engine judge the SQL.
+It asks for approval and prints; the store reads and writes the files, and the guard and the engine check the SQL.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class AddFlags:
 
 @click.group("queries", epilog="Example: nl2sql queries add open_orders --from 3f9a")
 def queries_command() -> None:
-    """Verified queries: list, show, run, add, remove, test.
+    """Manage verified queries: list, show, run, add, remove, test.
 
     A verified query is SQL that a person approved as the answer to a question. Each one is a file in queries/
     beside nl2sql.toml.
@@ -127,7 +127,11 @@ def run_query_command(name: str, given: tuple[str, ...], **flags: Any) -> int:
 
 
 def _fill_in(query: VerifiedQuery, given: Sequence[str]) -> str:
-    """The query's SQL with the values given as `name=value`. ConfigError where one does not fit."""
+    """Return the query's SQL with the values given as `name=value`.
+
+    Raises:
+        ConfigError: a value is wrong or missing.
+    """
     parameters = {parameter.name: parameter for parameter in query.parameters}
     values: dict[str, Value] = {}
     for text in given:
@@ -309,7 +313,11 @@ def _read_sql(sql: Sequence[str]) -> str:
 
 
 def _ask_approval(question: str, yes: bool, sql: Sequence[str]) -> bool:
-    """Whether a person says yes. ConfigError where there is nobody to ask."""
+    """Return whether a person says yes.
+
+    Raises:
+        ConfigError: there is no terminal to ask on.
+    """
     if yes:
         return True
     if sql == ("-",) or not sys.stdin.isatty():

@@ -1,4 +1,4 @@
-"""`nl2sql replay`: run an earlier answer's SQL again, and say what changed.
+"""`nl2sql replay`: run an earlier answer's SQL again, and show what changed.
 
 The guard and the engine decide as for any SQL; this prints the comparison.
 """
@@ -49,7 +49,7 @@ def replay_command(id: str, **flags: Any) -> int:
 
 
 def _replay(identifier: str, shared: CommonOptions) -> ReplayDiff:
-    """The comparison, on the database of then unless --db names another."""
+    """Return the comparison, on the database of the answer unless --db names another."""
     config = shared.load_with_notes(opens=False, asks=False)
     with open_history(config) as store:
         entry = store.get_entry(identifier)

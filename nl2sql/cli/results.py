@@ -1,6 +1,6 @@
-"""Rows on stdout in the format asked for.
+"""Write results to stdout in the format asked for.
 
-It knows formats and streams; it runs nothing.
+It knows formats and streams; only `write_all_rows` runs a query.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ _UNBOUNDED_BYTES: Final = 1 << 62
 def write_result(
     form: str, result: Result, formats: Callable[[], Sequence[ColumnFormat]], style: CsvStyle = PLAIN_CSV
 ) -> None:
-    """The rows on stdout: drawn on a terminal, plain elsewhere. On a terminal the table shows the first rows.
+    """Write the rows to stdout: drawn on a terminal, plain elsewhere.
 
-    One row that has text of several lines, such as a plan, is shown line by line. Says where columns were renamed.
-    `formats` says how people read each column on a terminal.
+    A table on a terminal shows the first rows. A single row with text of several lines, such as a query plan, is
+    shown line by line. `formats` says how each column is written on a terminal.
     """
     if form == "table" and result.row_count == 1 and any(map(_has_lines, result.rows[0])):
         write_text("\n".join(_list_lines(result)))
@@ -53,7 +53,7 @@ def write_result(
 
 
 def print_renamed_columns(columns: Sequence[ResultColumn]) -> None:
-    """Say which columns have another name than in the query, if any has."""
+    """Print which columns have another name than in the query."""
     if renamed := describe_renamed([column.name for column in columns]):
         print_note(f"note: {renamed}")
 
@@ -61,7 +61,11 @@ def print_renamed_columns(columns: Sequence[ResultColumn]) -> None:
 def write_batches(
     form: str, columns: Sequence[ResultColumn], batches: Iterable[pa.RecordBatch], style: CsvStyle = PLAIN_CSV
 ) -> int:
-    """The rows on stdout as they come, and how many there were."""
+    """Write the rows to stdout as they come, and return how many there were.
+
+    Raises:
+        ConfigError: Parquet would be written to a terminal.
+    """
     if form == "parquet" and is_terminal(sys.stdout):
         raise ConfigError(
             "parquet cannot be shown on a terminal", "Write it to a file or a pipe: … -o parquet > rows.parquet"
@@ -81,7 +85,7 @@ def write_batches(
 
 
 def write_all_rows(assistant: Assistant, sql: str, form: str, style: CsvStyle) -> None:
-    """Every row that the query gives, streamed, within the limits on time and memory."""
+    """Write every row of the query, streamed, within the limits on time and memory."""
     limits = replace(assistant.config.limits, rows=None, result_bytes=_UNBOUNDED_BYTES)
     with assistant.database.run_stream(sql, limits=limits) as rows:
         count = write_batches(form, rows.columns, rows.read_batches(), style)
@@ -91,18 +95,18 @@ def write_all_rows(assistant: Assistant, sql: str, form: str, style: CsvStyle) -
 
 
 def write_json(value: Mapping[str, Any]) -> None:
-    """One JSON object on stdout: indented on a terminal, on one line elsewhere."""
+    """Write one JSON object to stdout: indented on a terminal, on one line elsewhere."""
     write_json_line(value, indent=2 if is_terminal(sys.stdout) else None)
 
 
 def write_json_line(value: Mapping[str, Any], *, indent: int | None = None) -> None:
-    """One JSON object on a line of stdout."""
+    """Write one JSON object as a line to stdout."""
     with expect_json(sys.stdout):
         _write(json.dumps(value, ensure_ascii=False, indent=indent))
 
 
 def write_text(text: str) -> None:
-    """A line for people, or several, on stdout."""
+    """Write a line or several to stdout, for people."""
     _write(escape_control_chars(text))
 
 
@@ -113,7 +117,7 @@ def _write(text: str) -> None:
 
 
 def write_text_table(names: Sequence[str], rows: Sequence[Sequence[str]], *, numeric: Sequence[int] = ()) -> None:
-    """A table of texts that are not a query's result: drawn on a terminal, plain elsewhere."""
+    """Write a table of texts: drawn on a terminal, plain elsewhere."""
     rows = [[make_one_line(cell, _CELL_CHARS) for cell in row] for row in rows]
     if is_terminal(sys.stdout):
         print_table(names, rows, [position in numeric for position in range(len(names))])
@@ -129,7 +133,7 @@ def _has_lines(value: Any) -> bool:
 
 
 def _list_lines(result: Result) -> Iterator[str]:
-    """The one row, a column after the other; lines of a text are set in, so that none passes for more than that."""
+    """Yield the columns of a single row as lines; lines of a text are indented, so that none looks like a column."""
     names = make_unique_names([column.name for column in result.columns])
     for name, value in zip(names, result.rows[0], strict=True):
         name = make_one_line(name, _CELL_CHARS)
@@ -156,7 +160,7 @@ def _draw(result: Result, formats: Sequence[ColumnFormat]) -> None:
 
 
 def _make_empty_batch(result: Result) -> Iterable[pa.RecordBatch]:
-    """An empty result still has a schema, which Parquet wants to write."""
+    """Return one empty batch: Parquet needs the schema of an empty result too."""
     import pyarrow as pa
 
     return [

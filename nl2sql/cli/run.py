@@ -49,7 +49,7 @@ def run_command(sql: tuple[str, ...], **flags: Any) -> int:
 
 
 def run_and_show(get_sql: Callable[[], str], shared: CommonOptions) -> None:
-    """Run the SQL, and write its rows as the flags want them; an error of JSON is an object too."""
+    """Run the SQL and write its rows as the flags ask; with -o json an error is an object too."""
     start = time.perf_counter()
     try:
         _run(get_sql(), shared, start)

@@ -1,4 +1,4 @@
-"""`nl2sql schema`: what was introspected, for a person, for a script, or exactly as the model is sent it.
+"""`nl2sql schema`: the schema for a person, for a script, or exactly as it is sent to the model.
 
 It prints; the schema room renders.
 """
@@ -34,7 +34,7 @@ _LINE_CHARS: Final = 400
 @click.option("-o", "--output", type=click.Choice(["table", "json", "sql"]), default="table", help="Output format.")
 @verbosity_options
 def schema_command(table: str | None, prompt: bool, **flags: Any) -> int:
-    """Show the tables, columns, keys, comments and sample values of the data."""
+    """Show tables, columns, keys, comments and values."""
     shared = CommonOptions(**flags)
     with open_assistant(shared.load_with_notes(asks=False), shared.steps) as assistant:
         if prompt:
@@ -49,8 +49,8 @@ def schema_command(table: str | None, prompt: bool, **flags: Any) -> int:
     if shared.output == "json":
         names = {one.name for one in chosen}
         accounts = [write_account(account) for account in imports if account.table in names]
-        told = encode_schema(Schema(chosen, schema.dialect, schema.fingerprint))
-        results.write_json({**told, "imports": accounts} if accounts else told)
+        encoded = encode_schema(Schema(chosen, schema.dialect, schema.fingerprint))
+        results.write_json({**encoded, "imports": accounts} if accounts else encoded)
     elif shared.output == "sql" or table:
         results.write_text("\n".join(render_table(one) for one in chosen))
         if table:
@@ -61,7 +61,7 @@ def schema_command(table: str | None, prompt: bool, **flags: Any) -> int:
 
 
 def _describe_token_count(text: str, config: Config) -> str:
-    """How many tokens that is: counted where the embedded model runs, else estimated."""
+    """Return the number of tokens: counted by a running embedded model, else estimated."""
     if config.model.is_local:
         from nl2sql.model.embedded import open_local_model, read_status
 
@@ -87,7 +87,7 @@ def _choose_tables(schema: Schema, name: str | None) -> tuple[Table, ...]:
 
 
 def _describe_imports(imports: Sequence[TableAccount], chosen: Sequence[Table]) -> Iterator[str]:
-    """How the tables were read of their files, as comments of SQL."""
+    """Yield how the tables were read from their files, as SQL comments."""
     names = {table.name for table in chosen}
     for account in imports:
         if account.table in names:

@@ -1,7 +1,7 @@
-"""The way to a terminal: what the data, a model or a file's name says cannot steer it.
+"""Protect the terminal: control characters in data, model text or file names have no effect on it.
 
-All that goes to stdout and stderr passes here where they are terminals, but for what the command line draws itself.
-It knows no formats, but that JSON has a spelling of its own for every sign.
+Everything written to stdout and stderr passes here where they are terminals, except for what the command line draws
+itself. It knows no formats, except that JSON has escapes of its own.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DELETE: Final = "\x7f"
 
 
 def spell_as_picture(sign: str) -> str:
-    """A sign that steers a terminal as one that is seen, of the same width."""
+    """Return a visible sign of the same width for a control character."""
     if sign in _BREAKS:
         return "␤"
     if sign == _DELETE:
@@ -33,13 +33,13 @@ def spell_as_picture(sign: str) -> str:
 
 
 def spell_as_json(sign: str) -> str:
-    """The same inside a string of JSON: the value stays what it is."""
+    """Return the JSON escape of a control character: inside a string the value stays the same."""
     units = sign.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
 def escape_control_chars(text: str, spelling: Spelling = spell_as_picture) -> str:
-    """The text with each sign that steers a terminal spelled out: escapes, reversed and hidden text.
+    """Return the text with every control, bidirectional and hidden character spelled out.
 
     Line breaks and tabs stay.
     """
@@ -53,7 +53,7 @@ def _is_control_char(sign: str) -> bool:
 
 
 class Screen(io.BufferedIOBase):
-    """The bytes of a terminal's stream, as UTF-8, on their way. `replaced` counts the signs that were spelled out."""
+    """A terminal's byte stream that spells out control characters. `replaced` counts them."""
 
     def __init__(self, terminal: TextIO) -> None:
         self.terminal = terminal
@@ -63,6 +63,7 @@ class Screen(io.BufferedIOBase):
         self._lock = threading.Lock()
 
     def write(self, data: Any) -> int:
+        """Write UTF-8 bytes, with control characters spelled out; return how many bytes were taken."""
         with self._lock:
             shown = escape_control_chars(self._decoder.decode(bytes(data)), self._spell)
             self.terminal.flush()
@@ -74,30 +75,34 @@ class Screen(io.BufferedIOBase):
         return self.spelling(sign)
 
     def flush(self) -> None:
+        """Flush the terminal."""
         self.terminal.buffer.flush()
 
     def close(self) -> None:
-        """What was written is there; the stream itself stays open."""
+        """Flush; the terminal itself stays open."""
         self.flush()
 
     @property
     def name(self) -> str:
+        """The terminal's name."""
         return str(self.terminal.name)
 
     def writable(self) -> bool:
+        """Return True."""
         return True
 
     def isatty(self) -> bool:
-        """False: libraries would draw, and what draws is spelled out here. `on_terminal` knows better."""
+        """Return False, so that libraries don't draw: their control characters would be spelled out."""
         return False
 
     def fileno(self) -> int:
+        """Return the terminal's file descriptor."""
         return self.terminal.fileno()
 
 
 @contextmanager
 def guard_streams() -> Iterator[None]:
-    """While inside, all that is written to stdout and stderr passes a Screen, where they are terminals."""
+    """Send stdout and stderr through a Screen while inside, where they are terminals."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = _guard(sys.stdout), _guard(sys.stderr)
     try:
@@ -117,13 +122,13 @@ def _guard(stream: TextIO) -> TextIO:
 
 
 def find_screen(stream: TextIO) -> Screen | None:
-    """The Screen that a stream's text passes; None where it goes elsewhere than to a terminal."""
+    """Return the Screen that a stream writes to; None where it is not a terminal."""
     buffer = getattr(stream, "buffer", None)
     return buffer if isinstance(buffer, Screen) else None
 
 
 def find_terminal(stream: TextIO) -> TextIO:
-    """The terminal itself, for what the command line draws."""
+    """Return the terminal itself, for what the command line draws."""
     screen = find_screen(stream)
     if screen is None:
         return stream
@@ -133,7 +138,7 @@ def find_terminal(stream: TextIO) -> TextIO:
 
 @contextmanager
 def expect_json(stream: TextIO) -> Iterator[None]:
-    """While inside, what the stream is given is JSON, and stays the same value."""
+    """Spell control characters as JSON escapes while inside."""
     screen = find_screen(stream)
     if screen is None:
         yield

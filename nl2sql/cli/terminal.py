@@ -1,6 +1,6 @@
-"""What the commands print: notes, steps and errors on stderr, results on stdout.
+"""Print notes, progress and errors to stderr, and tables to stdout.
 
-Colour and moving lines only where the stream is a terminal and NO_COLOR is not set. It formats; it decides nothing.
+Colour and spinners are used only on a terminal, colour only without NO_COLOR. It formats; it decides nothing.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ _WORDS: Final = {
 
 
 def is_terminal(stream: Any) -> bool:
-    """Whether the stream is a terminal."""
+    """Return whether the stream is a terminal."""
     return bool(stream.isatty()) or find_screen(stream) is not None
 
 
 def print_note(text: str) -> None:
-    """A note for the user on stderr, on one line whatever names and texts are in it."""
+    """Print a note to stderr, on one line whatever it quotes."""
     print_lines(make_one_line(text, _NOTE_CHARS))
 
 
 def print_lines(text: str) -> None:
-    """Text of several lines on stderr, such as SQL."""
+    """Print text of several lines, such as SQL, to stderr."""
     print(escape_control_chars(text), file=sys.stderr, flush=True)  # noqa: T201 - this is the command line's one voice
 
 
 def print_error(message: str, hint: str = "") -> None:
-    """What happened, then what to do, on stderr."""
+    """Print to stderr what happened, then what to do."""
     label = "error: "
     if is_terminal(sys.stderr) and not os.environ.get("NO_COLOR"):
         terminal = find_terminal(sys.stderr)
@@ -61,12 +61,12 @@ def print_error(message: str, hint: str = "") -> None:
 
 
 def make_error_console() -> Console:
-    """A rich console on stderr."""
+    """Return a rich console on stderr."""
     return _make_console(sys.stderr, soft_wrap=True)
 
 
 def _make_console(stream: TextIO, **how: Any) -> Console:
-    """A rich console that draws, on a terminal of which the texts are cleaned."""
+    """Return a rich console whose texts have their control characters spelled out."""
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
 
@@ -79,9 +79,9 @@ def _make_console(stream: TextIO, **how: Any) -> Console:
 
 
 class ProgressReporter:
-    """Shows what happens while a question is answered: a spinner on a terminal, lines with -v, else only long work.
+    """Shows progress: a spinner on a terminal, lines with -v, else only long work.
 
-    `clock` gives seconds.
+    `clock` returns seconds.
     """
 
     def __init__(self, *, quiet: bool, verbose: bool, clock: Callable[[], float] = time.monotonic) -> None:
@@ -97,12 +97,12 @@ class ProgressReporter:
 
     @cached_property
     def _console(self) -> Console | None:
-        """Loaded when there is something to draw, which most commands don't have."""
+        """The console, loaded only when there is something to draw."""
         return make_error_console() if self._draws else None
 
     @contextmanager
     def show_spinner(self) -> Iterator[ProgressReporter]:
-        """While inside, a spinner may be on the terminal; leaving always takes it away."""
+        """Allow a spinner while inside; leaving removes it."""
         try:
             yield self
         finally:
@@ -128,7 +128,7 @@ class ProgressReporter:
             self.report_note(event.text)
 
     def report_activity(self, text: str) -> None:
-        """What is under way now."""
+        """Show what is being done."""
         if text == self._current:
             return
         self._current = text
@@ -140,9 +140,10 @@ class ProgressReporter:
             print_note(text)
 
     def report_progress(self, what: str, done: int, total: int) -> None:
-        """How far some long work is; `total` 0 where nobody knows.
+        """Show how far long work is; `total` is 0 where that is not known.
 
-        Off a terminal its name is said once: with -v at once, else when it has gone on for some seconds, but with -q.
+        Where stderr is not a terminal, its name is printed once: with -v at once, else after some seconds, and with
+        -q never.
         """
         if total and done >= total:
             self.pause()
@@ -168,7 +169,7 @@ class ProgressReporter:
             print_note(what)
 
     def report_note(self, text: str) -> None:
-        """A line that stays, on a terminal or with -v."""
+        """Print a line that stays, on a terminal or with -v."""
         text = make_one_line(text, _NOTE_CHARS)
         if self._console is not None:
             self._console.print(text, style="dim", markup=False)
@@ -176,7 +177,7 @@ class ProgressReporter:
             print_note(text)
 
     def pause(self) -> None:
-        """Take the spinner away, so that something else can be printed."""
+        """Remove the spinner, so that something else can be printed."""
         if self._status is not None:
             self._status.stop()
             self._status = None
@@ -191,7 +192,7 @@ class ProgressReporter:
 
 
 def print_table(columns: Sequence[Any], rows: Sequence[Sequence[str]], numeric: Sequence[bool]) -> None:
-    """A table with lines on stdout, for a terminal. Cells are text already."""
+    """Draw a table on stdout, for a terminal. Cells are text already."""
     from rich import box
     from rich.table import Table
     from rich.text import Text

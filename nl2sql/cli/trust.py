@@ -1,6 +1,6 @@
-"""`nl2sql trust`: say what the files of a project would do for whoever asks in it, and let them.
+"""`nl2sql trust`: show what the files of a project do, and trust them.
 
-It prints, and writes down what is trusted; `config` and the store say what an untrusted file may not do.
+It prints and records what is trusted; `config` and the store decide what an untrusted file may do.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ _DECLINED_EXIT_CODE: Final = 4
 @click.option("--remove", is_flag=True, help="Stop trusting these files.")
 @click.option("--yes", is_flag=True, help="Trust them without being asked. Read them first.")
 def trust_command(folder: Path | None, show: bool, remove: bool, yes: bool) -> int:
-    """Trust a project file, its dbt files and its verified queries until they change.
+    """Trust the files of a project until they change.
+
+    They are its project file, its dbt files and its verified queries.
 
     FOLDER is the folder that holds them; by default, that of the nearest project file here or above. Until you trust
     it, a project file that was found (not named with --config) can only name data in its own folder, add to the
@@ -58,7 +60,7 @@ def trust_command(folder: Path | None, show: bool, remove: bool, yes: bool) -> i
         return _remove(place, trusted)
     file = place / PROJECT_FILE
     queries = VerifiedQueries(place / QUERY_FOLDER, trusted, found=True).list_files()
-    # Verified queries may lie beside a project file of another name, which --config gives.
+    # There may be verified queries without it: --config can name a project file of another name.
     has_file = file.is_file()
     if not has_file and not queries:
         raise ConfigError(f"there is no {PROJECT_FILE} in {make_one_line(str(place), PATH_CHARS)}", "Check the folder.")
@@ -71,7 +73,7 @@ def trust_command(folder: Path | None, show: bool, remove: bool, yes: bool) -> i
     if not yes and sys.stdin.isatty() and not click.confirm("Trust this?", default=False, err=True):
         print_note("not trusted")
         return _DECLINED_EXIT_CODE
-    # What was shown, whatever the files hold by now.
+    # Trust what was shown, even if the files have changed since.
     if content is not None:
         trusted.add(file, content)
     for query in queries:
@@ -84,7 +86,11 @@ def trust_command(folder: Path | None, show: bool, remove: bool, yes: bool) -> i
 
 
 def _find_folder(folder: Path | None) -> Path:
-    """The folder meant, without links. ConfigError where there is none."""
+    """Return the folder, with links resolved.
+
+    Raises:
+        ConfigError: there is no project file here or above.
+    """
     if folder is not None:
         place = folder.expanduser().resolve()
         return place.parent if place.name == PROJECT_FILE and place.is_file() else place
@@ -103,7 +109,11 @@ def _remove(place: Path, trusted: TrustedFiles) -> int:
 
 
 def _describe_settings(file: Path, content: bytes, trusted: TrustedFiles) -> Iterator[str]:
-    """Whether the project file is trusted, and what it does where it is. ConfigError."""
+    """Yield whether the project file is trusted, and what its settings do.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
     waiting, stranger = find_waiting_settings(file, content), find_stranger(file)
     yield f"{_flatten(str(file))}: {_describe_state(file, content, trusted)}" + (f"; {stranger}" if stranger else "")
     for name, value in waiting.items():
@@ -116,7 +126,7 @@ def _describe_settings(file: Path, content: bytes, trusted: TrustedFiles) -> Ite
 
 
 def _describe_queries(queries: Sequence[QueryFile], trusted: TrustedFiles) -> Iterator[str]:
-    """The same of the verified queries."""
+    """Yield whether each verified query is trusted, and its SQL."""
     for read in queries:
         if read.content is not None:
             yield f"{QUERY_FOLDER}/{_flatten(read.path.name)}: {_describe_state(read.path, read.content, trusted)}"
@@ -128,13 +138,21 @@ def _describe_queries(queries: Sequence[QueryFile], trusted: TrustedFiles) -> It
 
 
 def _read_dbt(file: Path, content: bytes | None) -> tuple[DbtFile, ...]:
-    """The dbt files that the project file names. ConfigError."""
+    """Return the dbt files that the project file names.
+
+    Raises:
+        ConfigError: they cannot be read.
+    """
     place = None if content is None else find_waiting_settings(file, content).get("context.dbt")
     return read_files(file.parent, place) if place else ()
 
 
 def _describe_dbt(files: Sequence[DbtFile], trusted: TrustedFiles) -> Iterator[str]:
-    """The same of the dbt files: each with all that it says. ConfigError where PyYAML is not installed."""
+    """Yield whether each dbt file is trusted, and all that it says.
+
+    Raises:
+        ConfigError: PyYAML is not installed.
+    """
     for file in files:
         yield f"{_flatten(file.name)}: {_describe_state(file.path, file.content, trusted)}"
         try:
@@ -157,12 +175,12 @@ def _describe_state(path: Path, content: bytes, trusted: TrustedFiles) -> str:
 
 
 def _describe_key() -> str:
-    """The key that an endpoint is sent, by the variable that it comes from."""
+    """Return which key an endpoint is sent, by its variable."""
     return f"your API key ({KEY_VARIABLE})" if os.environ.get(KEY_VARIABLE) else f"{KEY_VARIABLE}, once you set it"
 
 
 def _show_sql(sql: str) -> Iterator[str]:
-    """The SQL as lines, each behind a bar, so that none passes for what is said here; cut where it is long."""
+    """Yield the SQL as lines behind a bar, so that none looks like our own text; long SQL is cut."""
     lines = sql.splitlines()
     yield from (f"    | {_flatten_line(line)}" for line in lines[:_SQL_LINES])
     if len(lines) > _SQL_LINES:
@@ -175,7 +193,7 @@ def _flatten_line(line: str) -> str:
 
 
 def _format_value(name: str, value: Any) -> Iterator[str]:
-    """The value of a setting as lines that follow its name."""
+    """Yield the value of a setting as lines that follow its name."""
     if isinstance(value, Mapping):
         yield from (f".{_flatten(key)}{text}" for key, one in value.items() for text in _format_value("", one))
     elif isinstance(value, tuple | frozenset):
@@ -185,6 +203,6 @@ def _format_value(name: str, value: Any) -> Iterator[str]:
 
 
 def _flatten(text: str) -> str:
-    """Text of the files on one line, without signs that steer a terminal; says how long it is where it is cut."""
+    """Return text of the files on one line, without control characters; where it is cut, with its length."""
     shown = make_one_line(text, _VALUE_CHARS)
     return f"{shown} ({len(text):,} characters)" if len(text) > _VALUE_CHARS else shown

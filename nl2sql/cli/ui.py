@@ -1,6 +1,6 @@
-"""`nl2sql ui`: the page in a browser, served on this machine alone.
+"""`nl2sql ui`: serve the page to a browser on this machine.
 
-It settles what the page runs with, so that nothing found later changes it; the page itself is in `ui/`.
+It fixes the settings of the page at the start, so that later changes have no effect; the page itself is in `ui/`.
 """
 
 from __future__ import annotations
@@ -79,9 +79,14 @@ def ui_command(port: int | None, origins: tuple[str, ...], opens: bool | None, *
 
 
 def _check_database(config: Config) -> None:
-    """Open what the page is to show, and let go of it: what is not there is said here, and files are read in here.
+    """Open and close the database once, so that errors and imports are shown here.
 
     ConfigError, DatabaseError, LimitError.
+
+    Raises:
+        ConfigError: it is not there.
+        DatabaseError: it cannot be opened.
+        LimitError: its import runs into a limit.
     """
     if not (url := config.resolve_database()):
         return
@@ -98,7 +103,7 @@ def _check_database(config: Config) -> None:
 
 
 def make_absolute(config: Config, folder: Path) -> Config:
-    """The settings with every path in full: those that are relative are meant from that folder, which is left soon."""
+    """Return the settings with absolute paths; relative ones are relative to `folder`."""
     url, file, model = config.url, config.file, config.model
     if url and not Path(url).expanduser().is_absolute() and ((folder / url).exists() or not _SCHEME.match(url)):
         url = str(folder / url)
@@ -111,7 +116,11 @@ def make_absolute(config: Config, folder: Path) -> Config:
 
 
 def find_page_folder() -> Path:
-    """The folder of the page: in a checkout, and in the installed package."""
+    """Return the folder of the page, in a checkout or in the installed package.
+
+    Raises:
+        BugError: there is none.
+    """
     package = Path(__file__).parent.parent
     for folder in (package / "_ui" / "ui", package.parent / "ui"):
         if (folder / "app.py").is_file():
@@ -120,7 +129,11 @@ def find_page_folder() -> Path:
 
 
 def load_auth(config: Config) -> Mapping[str, Any] | None:
-    """How people sign in on the page; None where nobody does. ConfigError where the page could not start so."""
+    """Return how people sign in on the page; None where sign-in is off.
+
+    Raises:
+        ConfigError: the page could not start so.
+    """
     if importlib.util.find_spec("streamlit") is None:
         raise ConfigError("the page needs Streamlit, which is not installed", "Install it: pip install 'nl2sql[ui]'")
     _load_page()
@@ -133,7 +146,7 @@ def load_auth(config: Config) -> Mapping[str, Any] | None:
 
 
 def _load_page() -> None:
-    """Have `ui` be the page's package, whatever else is called so."""
+    """Make `ui` importable as the page's package, whatever else has that name."""
     root = str(find_page_folder().parent)
     if sys.path[0] != root:
         sys.path.insert(0, root)
@@ -150,7 +163,11 @@ def _say_warnings(launch: Launch, port: int) -> None:
 
 
 def _listen(port: int | None) -> socket.socket:
-    """Listen on the port asked for, or on the first free one. ConfigError where it is taken."""
+    """Listen on the port asked for, or on the first free one.
+
+    Raises:
+        ConfigError: it is in use.
+    """
     for candidate in [port] if port else range(PORT, PORT + _PORTS_TRIED):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:

@@ -327,7 +327,7 @@ Capability = TypeVar("Capability")
 
 
 def require_capability(capability: Capability | None, engine: Engine, purpose: str, hint: str) -> Capability:
-    """Return the capability, for a call that cannot do without it. `purpose` completes "… databases cannot be".
+    """Return the capability, for a call that cannot do without it. `purpose` is a participle: "read page by page".
 
     Raises:
         ConfigError: the engine has none.

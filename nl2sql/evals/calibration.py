@@ -111,13 +111,13 @@ def fit_doubt_weights(
 
     Each sample is learnt from twice, with log-probabilities and without.
     """
-    kept, doubled = list(names), [*samples, *map(drop_logprobs, samples)]
+    fitted_names, doubled = list(names), [*samples, *map(drop_logprobs, samples)]
     while True:
-        fit = fit_weights(doubled, kept, fixed)
-        raising = [name for name in kept if name not in (fixed or {}) and fit.weights[name] > 0]
+        fit = fit_weights(doubled, fitted_names, fixed)
+        raising = [name for name in fitted_names if name not in (fixed or {}) and fit.weights[name] > 0]
         if not raising:
             return FittedWeights(fit.bias, {**dict.fromkeys(names, 0.0), **fit.weights})
-        kept.remove(max(raising, key=lambda name: fit.weights[name]))
+        fitted_names.remove(max(raising, key=lambda name: fit.weights[name]))
 
 
 def cross_validate(

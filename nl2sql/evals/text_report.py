@@ -127,10 +127,10 @@ def make_comparison_tables(compared: Mapping[str, Any], first: str, second: str)
     """Yield the tables of two compared reports: the scores, then the questions that differ by the strict one."""
     rows = []
     for name in SCORES:
-        entry = compared[name]
-        changes = [str(len(entry["only_first"])), str(len(entry["only_second"])), f"{entry['p']:.4f}"]
+        score = compared[name]
+        changes = [str(len(score["only_first"])), str(len(score["only_second"])), f"{score['p']:.4f}"]
         rows.append(
-            [name, str(compared["n"]), format_percent(entry["first"]), format_percent(entry["second"]), *changes]
+            [name, str(compared["n"]), format_percent(score["first"]), format_percent(score["second"]), *changes]
         )
     yield ["score", "n", first, second, "only first", "only second", "p (McNemar)"], rows
     strict = compared["strict"]

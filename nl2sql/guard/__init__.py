@@ -48,7 +48,7 @@ import logging
 from nl2sql.guard.checking import Judge, check, examine
 from nl2sql.guard.dialects import Dialect, SecondOpinion, judge_by_names
 from nl2sql.guard.judges import DUCKDB_JUDGES, judge
-from nl2sql.guard.name_resolution import mask_paths
+from nl2sql.guard.name_resolution import Names, mask_paths
 from nl2sql.guard.parser_protocols import EngineParser, Token
 from nl2sql.guard.token_scan import strip_explain
 from nl2sql.guard.visible_schema import deny_refused, mark_refused
@@ -58,6 +58,7 @@ __all__ = [
     "Dialect",
     "EngineParser",
     "Judge",
+    "Names",
     "SecondOpinion",
     "Token",
     "check",

@@ -57,6 +57,7 @@ class PlanReport:
 
     @property
     def has_denied_columns(self) -> bool:
+        """Whether the plan reads a column that the policy denies."""
         return any(finding.rule == "column" for finding in self.findings)
 
 
@@ -121,7 +122,7 @@ def _judge_scan(node: Mapping[str, Any], names: Names, report: PlanReport) -> No
 
 
 def make_denied_columns_finding(table: Table, names: Names) -> Finding:
-    """The finding for a query that reads denied columns of that table."""
+    """Return the finding for a query that reads denied columns of that table."""
     message = f"the query reads more of {table.name} than it may"
     return _make_finding("column", message, f"{NAME_COLUMNS}{', '.join(names.list_columns(table))}.")
 

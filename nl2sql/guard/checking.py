@@ -21,17 +21,23 @@ class Judge(Protocol):
     """Whoever runs `guard.judge` where it may be killed: an Engine."""
 
     def judge(self, sql: str, policy: Policy, *, collect_all: bool = False) -> Verdict:
-        """What the judges say of the text. Raises LimitError where judging itself overran.
+        """Return what the judges say of the text.
 
         `collect_all` asks the later judges too of what an earlier one refuses: to be told, not to be run.
+
+        Raises:
+            LimitError: judging took too long.
         """
         ...
 
 
 def examine(sql: str, policy: Policy, judge: Judge, *, collect_all: bool = False) -> Verdict:
-    """What the judges say of a text, without raising for it. LimitError where judging overran.
+    """Return what the judges say of a text, without raising for it.
 
-    `collect_all` asks the later judges too of what an earlier one refuses, but for what the text's bounds stop.
+    `collect_all` asks the later judges too of what an earlier one refuses, except of what the text's bounds stop.
+
+    Raises:
+        LimitError: judging took too long.
     """
     if findings := check_text_bounds(sql, None):
         return Verdict(findings=findings, judges=(LEXICAL,))
@@ -39,10 +45,12 @@ def examine(sql: str, policy: Policy, judge: Judge, *, collect_all: bool = False
 
 
 def check(sql: str, policy: Policy, judge: Judge) -> CheckedSQL:
-    """The text as it may run, in the engine's own spelling.
+    """Return the text as it may run, in the engine's own spelling.
 
-    Raises GuardError where a rule or the policy objects, QueryError where the engine cannot run the text
-    (spelling, unknown columns, types that do not fit), LimitError where judging itself overran.
+    Raises:
+        GuardError: a rule or the policy objects.
+        QueryError: the engine cannot run the text (spelling, unknown columns, types that do not fit).
+        LimitError: judging took too long.
     """
     verdict = examine(sql, policy, judge)
     if not verdict.findings:

@@ -49,19 +49,19 @@ _SUMMARY: Final = (
 
 
 def write_describe(columns: DescribeRows) -> str:
-    """A SELECT that gives the rows of DESCRIBE as they are."""
+    """Return a SELECT that gives the rows of DESCRIBE as they are."""
     cells = [[_quote_cell(row[place]) for row in columns] for place in range(len(_DESCRIBED))]
     lists = map(_unnest, _DESCRIBED, map(_type_nulls, cells))
     return f"SELECT * FROM (SELECT {', '.join(lists)}) AS described"
 
 
 def write_show_tables(names: Sequence[str]) -> str:
-    """A SELECT that gives the rows of SHOW TABLES, of tables of these names."""
+    """Return a SELECT that gives the rows of SHOW TABLES, of tables of these names."""
     return f"SELECT * FROM (SELECT unnest({_write_list(map(_quote_cell, names))}) AS name) AS shown"
 
 
 def write_show_all_tables(tables: Sequence[Table], catalog: str, is_attached: Callable[[Table], bool]) -> str:
-    """A SELECT that gives the rows of SHOW ALL TABLES, of these tables of a database and of those attached to it."""
+    """Return a SELECT that gives the rows of SHOW ALL TABLES, of these tables of a database and of those attached."""
     paths = [(t.path[0], MAIN_SCHEMA, t.path[1]) if is_attached(t) else (catalog, *t.path) for t in tables]
     rows = sorted(zip(paths, tables, strict=True), key=lambda row: row[0])
     lists = [
@@ -86,7 +86,7 @@ def write_show_all_tables(tables: Sequence[Table], catalog: str, is_attached: Ca
 
 
 def write_summarize(columns: DescribeRows) -> str:
-    """The SELECT that DuckDB makes of SUMMARIZE, over `(SELECT 1) AS summarized`: the query belongs there."""
+    """Return the SELECT that DuckDB makes of SUMMARIZE, over `(SELECT 1) AS summarized`: the query belongs there."""
     names = [f"c{number}" for number in range(1, len(columns) + 1)]
     types = [str(row[1]) for row in columns]
     numbers = {n for n, kind in zip(names, types, strict=True) if is_numeric(kind)}
@@ -113,7 +113,7 @@ def _unnest(name: str, cells: Sequence[str]) -> str:
 
 
 def _type_nulls(cells: Sequence[str]) -> Sequence[str]:
-    """The cells such that their list is one of text, though all may be NULL."""
+    """Return the cells such that their list is one of text, though all may be NULL."""
     return ["NULL::VARCHAR", *cells[1:]] if cells[0] == "NULL" else cells
 
 

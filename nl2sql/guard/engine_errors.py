@@ -55,7 +55,7 @@ _QUERY_WORDS: Final = frozenset({"select", "with", "from", "values", "table"})
 
 
 def read_tree_error(document: Mapping[str, Any], sql: str, names: Names) -> Finding:
-    """The finding for an error object of `json_serialize_sql`."""
+    """Return the finding for an error object of `json_serialize_sql`."""
     if is_no_select(document):
         return _make_select_finding(sql)
     return _read_finding(document, sql, names, "syntax", "engine-tree", "Mend the SQL; it must be DuckDB's dialect.")
@@ -67,13 +67,13 @@ def is_no_select(document: Mapping[str, Any]) -> bool:
 
 
 def make_refusal(kind: str, message: str = "") -> Finding:
-    """The finding for a statement of that kind which cannot be written as a plain SELECT."""
+    """Return the finding for a statement of that kind which cannot be written as a plain SELECT."""
     told, hint = _STATEMENTS[kind]
     return Finding(kind, message or told, hint, judge="engine-tree")
 
 
 def read_plan_error(document: Mapping[str, Any], sql: str, names: Names, tables: Iterable[Table]) -> Finding:
-    """The finding for an error object of `json_serialize_plan`. `tables` are those that the text names."""
+    """Return the finding for an error object of `json_serialize_plan`. `tables` are those that the text names."""
     message = str(document.get("error_message", ""))
     missing = str(document.get("name", "")) if document.get("error_subtype") == "COLUMN_NOT_FOUND" else ""
     if not missing and (found := re.search(r'column (?:named )?"([^"]+)"', message, re.IGNORECASE)):
@@ -90,7 +90,7 @@ def is_unserializable(document: Mapping[str, Any]) -> bool:
 
 
 def make_unserializable_finding() -> Finding:
-    """The finding for a text that the engine can run but cannot show before it runs."""
+    """Return the finding for a text that the engine can run but cannot show before it runs."""
     message = "the engine cannot show what this query would read before it runs"
     hint = "Write it another way: WITH ORDINALITY, USING KEY, BIT constants and infinite numbers cannot be shown."
     return Finding(UNSERIALIZABLE, message, hint, judge="engine-plan")

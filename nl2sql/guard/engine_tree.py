@@ -228,6 +228,6 @@ class TreeRules:
 
 
 def _read_path(node: Node) -> Sequence[str]:
-    """The dotted name of a table or function, outermost first."""
+    """Return the dotted name of a table or function, outermost first."""
     path: Sequence[str] = (node.get("qualified_name") or {}).get("path", ())
     return path

@@ -37,7 +37,7 @@ class Catalogue:
     replacements: dict[str, str]
 
     def compose_hint(self, name: str) -> str:
-        """What to write instead of a function that may not be called."""
+        """Return what to write instead of a function that may not be called."""
         if name in self.replacements:
             return f"Write {self.replacements[name]} instead."
         near = find_closest(name, self.functions.allowed) if name not in self.functions.denied else None
@@ -46,7 +46,7 @@ class Catalogue:
 
 @lru_cache(maxsize=1)
 def load_catalogue() -> Catalogue:
-    """The classification, read from the package once."""
+    """Return the classification, read from the package once."""
     data = json.loads(resources.files(__package__).joinpath("functions.json").read_text(encoding="utf-8"))
     kinds = {
         kind: Functions(

@@ -62,7 +62,7 @@ class _TextJudge:
         self._user_functions, self._user_types = parser.list_user_functions(), parser.list_user_types()
 
     def judge_text(self) -> Verdict:
-        """What the judges say of the text as asked."""
+        """Return what the judges say of the text as asked."""
         try:
             text = self._parser.read_syntax_tree(self._sql)
             tree = json.loads(text)
@@ -78,7 +78,7 @@ class _TextJudge:
             return _refuse(make_unserializable_finding())
 
     def _judge_statement(self, tree: Mapping[str, Any]) -> Verdict:
-        """The verdict on what DuckDB has no tree of: that of the SELECT that it can be written as, where it can."""
+        """Judge what DuckDB has no tree of, as the SELECT that it can be written as, if there is one."""
         tokens = self._parser.tokenize(self._sql)
         if found := split_explain(tokens):
             explain, sql = found
@@ -106,20 +106,20 @@ class _TextJudge:
         return _refuse(read_tree_error(tree, self._sql, self._names))
 
     def _rewrite(self, tree: Mapping[str, Any], marker: str = "") -> str:
-        """The text as a plain SELECT; empty where it is one already, or more than one."""
+        """Return the text as a plain SELECT; empty where it is one already, or more than one."""
         if len(tree["statements"]) != 1:
             return ""
         return StatementRewriter(self._parser, self._names, self._judge_rewritten, marker).rewrite(tree)
 
     def _judge_rewritten(self, sql: str) -> Verdict:
-        """The verdict on a text that was made here, from its first character on."""
+        """Return the verdict on a text that was made here, from its first character on."""
         if findings := check_text_bounds(sql, self._names.invisible_names):
             message = f"written as a plain SELECT, {findings[0].message}"
             return _refuse(Finding(findings[0].rule, message, _SMALLER, judge=LEXICAL))
         return self._judge_plain(sql)
 
     def _judge_plain(self, sql: str) -> Verdict:
-        """The verdict on a text that holds nothing to rewrite."""
+        """Return the verdict on a text that holds nothing to rewrite."""
         judging = _TextJudge(sql, self._names, self._parser, self._collect_all)
         text = self._parser.read_syntax_tree(sql)
         verdict = judging._judge_tree(json.loads(text), text)
@@ -169,7 +169,7 @@ class _TextJudge:
         )
 
     def _find_denied_generated(self, canonical: str, spelled: TreeReport, table: Table) -> Sequence[Finding]:
-        """What speaks against a text that reads a table with denied generated columns.
+        """Return what speaks against a text that reads a table with denied generated columns.
 
         A plan has their expressions in their place, so it is bound where all columns are plain ones. There a view is a
         table, and nothing would tell what it reads: then it must be their expressions that may not be read.
@@ -193,12 +193,12 @@ class _TextJudge:
         return not judge_plan(document, self._names, self._user_types, sql).findings
 
     def _refuse_unbound(self, finding: Finding, canonical: str, spelled: TreeReport) -> Verdict:
-        """The refusal of a text that does not bind, or would not if nothing else were there than what may be read."""
+        """Refuse a text that does not bind, or would not if there were nothing else than what may be read."""
         opinion = self._cross_check(canonical, spelled) or () if self._collect_all else ()
         return Verdict(findings=(finding, *opinion), judges=DUCKDB_JUDGES if self._collect_all else _BOUND)
 
     def _judge_without_plan(self, canonical: str, spelled: TreeReport) -> Verdict:
-        """The verdict by both syntax trees, where they leave nothing for a plan to reveal and sqlglot agrees."""
+        """Return the verdict by both syntax trees, where they leave nothing for a plan to reveal and sqlglot agrees."""
         judges = tuple(judge for judge in DUCKDB_JUDGES if judge != "engine-plan")
         opinion = self._cross_check(canonical, spelled)
         if opinion is None or opinion or not is_limited_to_named_tables(canonical, spelled, self._names, self._parser):
@@ -210,7 +210,7 @@ class _TextJudge:
         return Verdict(canonical, names, functions=tuple(sorted(spelled.functions)), judges=judges)
 
     def _ask_later_judges(self, asked: TreeReport, text: str) -> Verdict:
-        """The refusal of a tree, with what the later judges say of its spelling; whatever that is, it stays refused.
+        """Refuse a tree, with what the later judges say of its spelling; whatever that is, it stays refused.
 
         A tree that names what may not be read is not bound: the binder would tell the hidden from the missing.
         """
@@ -238,7 +238,7 @@ class _TextJudge:
         return cross_check(canonical, spelled, self._names)
 
     def _read_tree_and_plan(self, canonical: str) -> tuple[str, str]:
-        """The tree and plan of the engine's spelling; an empty plan where the engine raises instead of making one."""
+        """Return the tree and plan of the engine's spelling; an empty plan where the engine raises instead."""
         try:
             return self._parser.read_tree_and_plan(canonical)
         except QueryError:
@@ -248,7 +248,7 @@ class _TextJudge:
         return TreeRules(sql, self._names, self._user_functions, self._user_types).walk(tree)
 
     def _find_bind_error(self, document: Mapping[str, Any], canonical: str, spelled: TreeReport) -> Finding:
-        """The binder's objection, with its place in the text as asked where it objects to that text too.
+        """Return the binder's objection, with its place in the text as asked where it objects to that text too.
 
         Of a text that names tables with denied columns, it is what a binder says that does not know them.
         """
@@ -262,7 +262,7 @@ class _TextJudge:
         return self._locate_error(asked, document, canonical, spelled)
 
     def _bind_over_readable(self, canonical: str, spelled: TreeReport) -> Finding | None:
-        """The objection of a binder that knows only what may be read, to whom the hidden and the missing are one."""
+        """Return the objection of a binder that knows only what may be read, and cannot tell hidden from missing."""
         schema = self._names.readable
         try:
             document = _read_plan(self._parser.bind_plan_over(schema, canonical))
@@ -276,14 +276,14 @@ class _TextJudge:
     def _locate_error(
         self, asked: Mapping[str, Any] | None, document: Mapping[str, Any], canonical: str, spelled: TreeReport
     ) -> Finding:
-        """The finding for the error of the text as asked, where it has one; else for that of its spelling."""
+        """Return the finding for the error of the text as asked, where it has one; else for that of its spelling."""
         tables = spelled.tables.values()
         if asked and asked.get("error"):
             return read_plan_error(asked, self._sql, self._names, tables)
         return strip_positions((read_plan_error(document, canonical, self._names, tables),))[0]
 
     def _find_views_with_denied_columns(self, spelled: TreeReport, scanned: set[str]) -> list[Finding]:
-        """A plan shows what a view is made of, not which of the view's own columns a query takes."""
+        """Object to views with denied columns: a plan shows what a view is made of, not its columns that are read."""
         views = {table.name for table in spelled.tables.values() if self._is_view_with_denied_columns(table)}
         told = "{} is a view, and not all of it may be read"
         hint = "Read the tables that it is made of."
@@ -294,19 +294,19 @@ class _TextJudge:
 
 
 def _refuse(*findings: Finding) -> Verdict:
-    """The refusal of a text that got no further than the engine's tree."""
+    """Return the refusal of a text that got no further than the engine's tree."""
     return Verdict(findings=findings, judges=_PARSED)
 
 
 def _find_most_expected(steps: Sequence[Mapping[str, Any]]) -> int:
-    """The most rows that the engine expects of any step of a physical plan, where it says so."""
+    """Return the most rows that the engine expects of any step of a physical plan, where it says so."""
     expected = (str((step.get("extra_info") or {}).get("Estimated Cardinality", "")) for step in steps)
     own = max((int(rows) for rows in expected if rows.isdecimal()), default=0)
     return max([own, *(_find_most_expected(step.get("children") or ()) for step in steps)])
 
 
 def _read_plan(text: str) -> Mapping[str, Any] | None:
-    """The bound plan or the binder's error; None where DuckDB cannot put this plan into JSON."""
+    """Return the bound plan or the binder's error; None where DuckDB cannot put this plan into JSON."""
     try:
         document: Mapping[str, Any] = json.loads(text)
     except ValueError:

@@ -103,7 +103,7 @@ def has_steering_character(text: str) -> bool:
 
 
 def strip_invisible(text: str) -> str:
-    """The text without characters that print nothing."""
+    """Return the text without characters that print nothing."""
     return "".join(sign for sign in _INVISIBLE.sub("", text) if sign not in _JOINERS)
 
 

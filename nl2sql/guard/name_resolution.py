@@ -73,7 +73,7 @@ class Names:
         return frozenset(found)
 
     def list_tables(self, path: Sequence[str]) -> tuple[Table, ...] | None:
-        """The tables to show of the schema or catalog of that dotted name; None where it has none to show.
+        """Return the tables to show of the schema or catalog of that dotted name; None where it has none to show.
 
         An empty name is that of the main schema, which is always there.
         """
@@ -110,7 +110,7 @@ class Names:
         return any(table.name.lower() == name.lower() for table in self._schema.tables)
 
     def find_table(self, path: Sequence[str]) -> Table | None:
-        """The readable table that a dotted name means, or None: unknown and denied look the same."""
+        """Return the readable table that a dotted name means, or None: unknown and denied look the same."""
         parts = [fold(part) for part in path]
         if len(parts) > 1 and parts[0] in self._attached:
             return self._find_attached(parts[0], *(parts[1:] if len(parts) > 2 else (MAIN_SCHEMA, parts[1])))
@@ -123,7 +123,7 @@ class Names:
         return self._find_own(parts[0], parts[1]) if len(parts) == 2 else None
 
     def find_scanned(self, path: Sequence[str]) -> Table | None:
-        """The readable table of a resolved `(catalog, schema, table)`, or None."""
+        """Return the readable table of a resolved `(catalog, schema, table)`, or None."""
         if len(path) != 3:
             return None
         catalog, schema, table = map(fold, path)
@@ -140,11 +140,11 @@ class Names:
         return any(fold(table.path[0]) == name for table in self._schema.tables)
 
     def _find_own(self, schema: str, name: str) -> Table | None:
-        """The readable table of the database itself."""
+        """Return the readable table of the database itself."""
         return None if schema in self._attached else self._access.find_table((schema, name))
 
     def _find_attached(self, catalog: str, *path: str) -> Table | None:
-        """The readable table of a catalog beside the database, which has one schema."""
+        """Return the readable table of a catalog beside the database, which has one schema."""
         return self._access.find_table((catalog, path[1])) if len(path) == 2 and path[0] == MAIN_SCHEMA else None
 
     def allows_column(self, table: Table, column: str) -> bool:
@@ -161,12 +161,12 @@ class Names:
         return len(namesakes) == 1 and table.kind == "table" and not self.denies_columns_of(table)
 
     def list_columns(self, table: Table) -> tuple[str, ...]:
-        """The readable columns of a readable table; of a view, those not called like a column denied elsewhere."""
+        """Return the readable columns of a table; of a view, without those called like a column denied elsewhere."""
         hidden = self._access.forbidden_names if table.kind != "table" else frozenset()
         return tuple(column.name for column in self._access.list_columns(table) if fold(column.name) not in hidden)
 
     def compose_table_hint(self, name: str) -> str:
-        """What to write instead of a table that may not be read: the closest name, or the readable ones."""
+        """Return what to write instead of a table that may not be read: the closest name, or the readable ones."""
         tables = sorted(table.name for table in self.view.tables)
         called_so = [table for table in tables if table.lower().rpartition(".")[2] == name.lower()]
         near = called_so[0] if len(called_so) == 1 else find_closest(name, tables)
@@ -175,7 +175,7 @@ class Names:
         return f"Readable tables: {_join_names(tables)}." if tables else "No table may be read under this policy."
 
     def compose_column_hint(self, name: str, tables: Iterable[Table]) -> str:
-        """What to write instead of a column that isn't there, given the tables that the query names."""
+        """Return what to write instead of a column that isn't there, given the tables that the query names."""
         named = {make_key(table) for table in tables}
         found = sorted((table for table in self.view.tables if make_key(table) in named), key=lambda table: table.name)
         having = [t for t in self.view.tables if name.lower() in (c.lower() for c in self.list_columns(t))]
@@ -191,7 +191,7 @@ class Names:
         return "; ".join(lists) + "." if lists else ""
 
     def mask_denied(self, text: str, source_text: str = "") -> str:
-        """The text with names that the policy hides, and paths of this machine, left out.
+        """Return the text with names that the policy hides, and paths of this machine, left out.
 
         What stands in `source_text`, the text that somebody wrote, stays: left out, it would tell that there is such a
         name.
@@ -223,7 +223,7 @@ class Names:
 
 
 def mask_paths(text: str, source_text: str = "") -> str:
-    """The text with absolute paths left out that do not stand in `source_text`."""
+    """Return the text with absolute paths left out that do not stand in `source_text`."""
     return _PATH.sub(lambda found: found.group() if found.group() in source_text else "…", text)
 
 

@@ -39,7 +39,7 @@ def may_name_collation(name: str) -> bool:
 
 
 def compose_type_hint(name: str) -> str:
-    """What to write instead of a type that may not be named."""
+    """Return what to write instead of a type that may not be named."""
     near = find_closest(name, load_catalogue().types.allowed)
     return f"Did you mean {near}?" if near else "Name one of DuckDB's own types, such as VARCHAR."
 
@@ -61,7 +61,7 @@ def has_plain_structure(call: Mapping[str, Any], names: Names, user_types: UserT
 
 
 def _find_meant(parts: Sequence[str], names: Names) -> Iterator[tuple[str, str]]:
-    """The schema and name that a dotted name of a type may mean."""
+    """Yield the schema and name that a dotted name of a type may mean."""
     if len(parts) == 1:
         yield MAIN_SCHEMA, parts[0]
     elif len(parts) == 2:
@@ -73,7 +73,7 @@ def _find_meant(parts: Sequence[str], names: Names) -> Iterator[tuple[str, str]]
 
 
 def _read_literal(expression: Mapping[str, Any]) -> str | None:
-    """The text of a string literal, in a cast perhaps; None of anything else."""
+    """Return the text of a string literal, in a cast perhaps; None of anything else."""
     if expression.get("class") == "CAST":
         return _read_literal(expression["child"])
     literal = expression.get("literal") or {}

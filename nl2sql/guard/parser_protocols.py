@@ -21,9 +21,11 @@ class Token(NamedTuple):
 class EngineParser(Protocol):
     """DuckDB's parser and binder over one locked connection that holds nothing of an earlier query.
 
-    The first three that take SQL return DuckDB's text as it is, also where that text is a JSON error object. All
-    raise QueryError where DuckDB raises instead of answering (its message is the error's), and let out-of-memory
-    and interrupts through: those end the worker's turn, not the judges'.
+    The first three that take SQL return DuckDB's text as it is, also where that text is a JSON error object. All let
+    out-of-memory and interrupts through: those end the worker's turn, not the judges'.
+
+    Raises:
+        QueryError: DuckDB raises instead of answering; its message is the error's.
     """
 
     @property
@@ -65,7 +67,7 @@ class EngineParser(Protocol):
         ...
 
     def tokenize(self, sql: str) -> Sequence[Token]:
-        """The pieces of the text, as DuckDB's own lexer cuts it; together they are the text."""
+        """Return the pieces of the text, as DuckDB's own lexer cuts it; together they are the text."""
         ...
 
     def write_sql(self, tree: str) -> str:
@@ -84,7 +86,7 @@ class EngineParser(Protocol):
         ...
 
     def read_values(self, sql: str) -> Sequence[str]:
-        """The first column of what that query gives. It is judged canonical text, and has a LIMIT."""
+        """Return the first column of what that query gives. It is judged canonical text, and has a LIMIT."""
         ...
 
     def list_user_functions(self) -> frozenset[str]:
@@ -95,7 +97,7 @@ class EngineParser(Protocol):
         ...
 
     def list_user_types(self) -> Mapping[tuple[str, str], str]:
-        """What `typeof` says of each type that the database defines itself, by its folded schema and name.
+        """Return what `typeof` says of each type that the database defines itself, by its folded schema and name.
 
         Asked as `list_user_functions` is.
         """

@@ -196,7 +196,7 @@ def cross_check(canonical: str, engine: TreeReport, names: Names) -> tuple[Findi
 
 
 def judge_alone(sql: str, names: Names, dialect: str) -> Verdict:
-    """The verdict on a text for an engine other than DuckDB, whose bounds are judged already."""
+    """Return the verdict on a text for an engine other than DuckDB, whose bounds are judged already."""
     judges = ("lexical", "sqlglot")
     statements = _parse(sql, dialect)
     if statements is None:

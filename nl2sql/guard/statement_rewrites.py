@@ -45,9 +45,10 @@ class StatementRewriter:
         self._whole: Any = None
 
     def rewrite(self, tree: Mapping[str, Any]) -> str:
-        """The engine's spelling of a tree of one statement, rewritten; empty where there was nothing to rewrite.
+        """Return the engine's spelling of a tree of one statement, rewritten; empty where there was nothing to rewrite.
 
-        Raises GuardError where a query that a part is about is refused, or where it is not clear what is meant.
+        Raises:
+            GuardError: a query that a part is about is refused, or it is not clear what is meant.
         """
         statement: dict[str, Any] = tree["statements"][0]["node"]
         self._whole = statement.get("from_table") if statement.get("type") == "SELECT_NODE" else None
@@ -55,7 +56,7 @@ class StatementRewriter:
         return self._parser.write_sql(json.dumps(document)) if self._rewritten else ""
 
     def _walk(self, value: Any, scopes: _Scopes) -> Any:
-        """The value with its parts rewritten, inner ones first."""
+        """Return the value with its parts rewritten, inner ones first."""
         if isinstance(value, list):
             return [self._walk(item, scopes) for item in value]
         if not isinstance(value, dict):
@@ -75,7 +76,7 @@ class StatementRewriter:
         return value
 
     def _rewrite_show(self, reference: dict[str, Any], scopes: _Scopes) -> dict[str, Any]:
-        """The table reference that gives what DESCRIBE, SHOW or SUMMARIZE would give."""
+        """Return the table reference that gives what DESCRIBE, SHOW or SUMMARIZE would give."""
         if reference["show_type"] not in ("DESCRIBE", "SHOW", "SUMMARY"):
             return self._rewrite_show_tables(reference)
         query = reference["query"]
@@ -95,7 +96,7 @@ class StatementRewriter:
         return shown
 
     def _judge_shown(self, kind: str, query: dict[str, Any], scopes: _Scopes) -> str:
-        """The judged text of what is described or summarized. What may not be read whole can be named by columns."""
+        """Return the judged text of what is described or summarized; of a part of a table, columns can be named."""
         try:
             return self._judge_query(query, scopes, SHOW)
         except GuardError as refusal:
@@ -106,7 +107,7 @@ class StatementRewriter:
             raise GuardError(tuple(_advise_query(one, word, place) for one in refusal.findings)) from refusal
 
     def _rewrite_show_tables(self, reference: dict[str, Any]) -> dict[str, Any]:
-        """The table reference that gives what SHOW TABLES would give, if nothing else were there than may be seen."""
+        """Return the table reference that gives what SHOW TABLES would, if there were nothing but what may be seen."""
         kind, name = reference["show_type"], reference["table_name"]
         path = [part for part in reference["qualified_name"]["path"] if part] if kind == _SHOW_FROM else []
         # In a query or of everything, it would be asked for what is hidden more than for what is there.
@@ -167,7 +168,7 @@ class StatementRewriter:
         return bool(self._marker and literal and literal["text"] == self._marker)
 
     def _judge_query(self, query: dict[str, Any], scopes: _Scopes, kind: str) -> str:
-        """The judged text of a query that stands in those scopes."""
+        """Return the judged text of a query that stands in those scopes."""
         self._rewritten += 1
         if scopes is None or self._rewritten > MAX_REWRITTEN_QUERIES:
             raise GuardError((make_refusal(kind),))
@@ -189,12 +190,12 @@ class StatementRewriter:
 
 
 def strip_positions(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """The findings without their places, which are those of a text that nobody wrote."""
+    """Return the findings without their places, which are those of a text that nobody wrote."""
     return tuple(Finding(f.rule, f.message, f.hint, judge=f.judge) for f in findings)
 
 
 def _advise_query(finding: Finding, word: str, place: str) -> Finding:
-    """The finding with a hint that fits what has no columns to be named in: a query that names them."""
+    """Return the finding with a hint that fits what has no columns to be named in: a query that names them."""
     if finding.judge != "engine-plan" or not finding.hint.startswith(NAME_COLUMNS):
         return finding
     columns = finding.hint.removeprefix(NAME_COLUMNS).removesuffix(".")
@@ -206,6 +207,6 @@ def _extend_scopes(scopes: _Scopes, definitions: list[Any]) -> _Scopes:
 
 
 def _find_innermost(reference: dict[str, Any]) -> dict[str, Any]:
-    """The subquery at the bottom of nested ones."""
+    """Return the subquery at the bottom of nested ones."""
     below = reference["subquery"]["node"]["from_table"]
     return _find_innermost(below) if below["type"] == "SUBQUERY" else reference

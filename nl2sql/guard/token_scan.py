@@ -28,7 +28,7 @@ _JOIN_WORDS: Final = frozenset({"left", "right", "full", "inner", "outer", "semi
 
 
 def strip_explain(sql: str) -> str:
-    """The query that an EXPLAIN of this module's spelling explains; any other text as it is."""
+    """Return the query that an EXPLAIN of this module's spelling explains; any other text as it is."""
     for prefix in (*_EXPLAINS.values(), *_ANALYZES.values()):
         if sql.startswith(prefix):
             return sql[len(prefix) :]
@@ -54,7 +54,7 @@ def split_explain(tokens: Sequence[Token]) -> tuple[str, str] | None:
 
 
 def mark_pivot_values(tokens: Sequence[Token], marker: str) -> str | None:
-    """The text with `IN ('marker')` wherever a PIVOT names a column without its values.
+    """Return the text with `IN ('marker')` wherever a PIVOT names a column without its values.
 
     None where there is no such place, or where it is not clear which.
     """
@@ -104,7 +104,7 @@ def _read_words(tokens: Sequence[Token]) -> Iterator[_Word]:
 
 
 def _read_explain_options(words: Sequence[_Word]) -> tuple[str, bool, int]:
-    """The format, whether it is ANALYZE, and the word behind them; no format where an option is unknown."""
+    """Return the format, whether it is ANALYZE, and the word behind them; no format where an option is unknown."""
     texts = [word.text for word in words]
     if texts[1:2] == [_ANALYZE]:
         return "text", True, 2
@@ -143,7 +143,7 @@ def _is_clause(words: Sequence[_Word], position: int) -> bool:
 
 
 def _split_entries(words: Sequence[_Word], position: int) -> list[list[_Word]]:
-    """What stands between the ON of that PIVOT and its USING or GROUP BY, split at the commas."""
+    """Return what stands between the ON of that PIVOT and its USING or GROUP BY, split at the commas."""
     depth, conditions = words[position].depth, 0
     entries: list[list[_Word]] = []
     for here, word in enumerate(words[position + 1 :], start=position + 1):

@@ -16,7 +16,7 @@ MayRead = Callable[[str], bool]
 
 
 def mark_refused(schema: Schema, may_read: MayRead) -> Schema:
-    """The schema with what no query may read marked as `refused`, whatever a policy says.
+    """Return the schema with what no query may read marked as `refused`, whatever a policy says.
 
     `may_read` says whether the guard lets that SELECT run under no policy.
     """
@@ -24,7 +24,7 @@ def mark_refused(schema: Schema, may_read: MayRead) -> Schema:
 
 
 def deny_refused(schema: Schema, policy: Policy, may_read: MayRead) -> Policy:
-    """The policy with what the guard refuses because of it denied by name: it shows what the policy denies.
+    """Return the policy with what the guard refuses because of it denied by name: it shows what the policy denies.
 
     `may_read` says whether the guard lets that SELECT run under this policy.
     """
@@ -48,7 +48,7 @@ def _mark(table: Table, may_read: MayRead) -> Table:
 
 
 def _find_refused(table: Table, may_read: MayRead) -> Iterator[Column]:
-    """The generated columns of the table that no query may read."""
+    """Return the generated columns of the table that no query may read."""
     return (column for column in table.columns if column.generated and not may_read(_select_one(column, table)))
 
 

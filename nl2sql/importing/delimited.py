@@ -212,15 +212,19 @@ def _prove_columns(
         if _EXPECTED.search(str(error)) is None:
             raise
         raise _describe_long_row(source, str(error)) from error
-    noted = {one.record.line for one in source.layout.left_out}
-    lines = [line for line in short if line not in noted]
+    return reader, typed, counts, _doubt_short_rows(source, short)
+
+
+def _doubt_short_rows(source: TextSource, short_lines: Sequence[int]) -> list[str]:
+    """Return a doubt where rows of data, given by their lines, have fewer cells than the header."""
+    left_out = {row.record.line for row in source.layout.left_out}
+    lines = [line for line in short_lines if line not in left_out]
     if not lines:
-        return reader, typed, counts, []
-    told = ", ".join(f"{line:,}" for line in lines[:_MAX_LISTED_LINES]) + (
-        ", …" if len(lines) > _MAX_LISTED_LINES else ""
-    )
+        return []
+    more = ", …" if len(lines) > _MAX_LISTED_LINES else ""
+    listed = ", ".join(f"{line:,}" for line in lines[:_MAX_LISTED_LINES]) + more
     rows = "row has" if len(lines) == 1 else "rows have"
-    return reader, typed, counts, [f"{len(lines):,} {rows} fewer cells than the header (line {told}): the rest is NULL"]
+    return [f"{len(lines):,} {rows} fewer cells than the header (line {listed}): the rest is NULL"]
 
 
 def _list_short_lines(connection: duckdb.DuckDBPyConnection, source: TextSource, keys: Sequence[str]) -> list[int]:
@@ -353,10 +357,10 @@ def _make_column_account(column: TypedColumn, layout: Layout, number: int) -> Co
 
 
 def _describe_left_out(left_out: Sequence[LeftOut], unit: str, blank: int) -> list[tuple[str, str]]:
-    told = []
-    for one in left_out:
-        text = " ".join(cell.strip(BLANKS) for cell in one.record.cells if cell.strip(BLANKS))
-        told.append((f"{unit} {one.record.line:,} is left out, {one.reason}", text[:60]))
+    reasons = []
+    for row in left_out:
+        text = " ".join(cell.strip(BLANKS) for cell in row.record.cells if cell.strip(BLANKS))
+        reasons.append((f"{unit} {row.record.line:,} is left out, {row.reason}", text[:60]))
     if blank:
-        told.append((f"{blank:,} empty {'row is' if blank == 1 else 'rows are'} left out", ""))
-    return told
+        reasons.append((f"{blank:,} empty {'row is' if blank == 1 else 'rows are'} left out", ""))
+    return reasons

@@ -53,8 +53,8 @@ class FileRules:
 
     def __str__(self) -> str:
         """Return the rules that are set, as the project file has them."""
-        said = {name: value for name, value in asdict(self).items() if value not in (None, "", (), {})}
-        return ", ".join(f"{name}: {value}" for name, value in said.items())
+        given = {name: value for name, value in asdict(self).items() if value not in (None, "", (), {})}
+        return ", ".join(f"{name}: {value}" for name, value in given.items())
 
 
 def write_rules(rules: FileRules) -> dict[str, Any]:

@@ -198,7 +198,7 @@ def _write_area(label: str, sheet: CalamineSheet, area: _Area, rules: FileRules,
     left_out = {row.record.line for row in layout.left_out}
     path = folder / "sheet.csv"
     cells = _write_rows(path, sheet, area, start, layout)
-    kept = [record for record in (*head, *tail) if record.value_count and record.line not in left_out]
+    data = [record for record in (*head, *tail) if record.value_count and record.line not in left_out]
     body = head[layout.body_start :]
     return TextSource(
         label,
@@ -212,7 +212,7 @@ def _write_area(label: str, sheet: CalamineSheet, area: _Area, rules: FileRules,
         unit="row",
         skip_lines=start - 1,
         doubts=_describe_merged(sheet),
-        last_record=kept[-1] if kept else None,
+        last_record=data[-1] if data else None,
     )
 
 

@@ -45,6 +45,7 @@ class WorkbookFile:
 
 
 def make_no_spreadsheet_error(file: Path) -> UnreadableError:
+    """Return the error of a file that cannot be read as a spreadsheet."""
     return UnreadableError(f"{file.name} is not a spreadsheet that can be read", "Save it as .xlsx or CSV.")
 
 

@@ -365,6 +365,7 @@ def test_few_wrong_figures_are_grounded_by_chance() -> None:
     assert wrong / tried < 0.02
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "piece",
     ["1", "1 ", "1,", "1.", "1 234,5 ", "two ", "A1-", '"ab', "1 March 2025 ", "1-", "$ 1", "'", "march ",
@@ -387,6 +388,7 @@ def test_figures_are_looked_for_in_a_bounded_part_of_the_rows() -> None:
     assert check_numbers("It is 5, of 2000 rows.", Evidence(nested)).unsupported == ()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("cell", ["7, " * 30_000, "12.5 " * 20_000, "2024-01-02 " * 9000, "9" * 100_000, "$" * 100_000])
 def test_checking_takes_no_longer_for_many_figures_and_long_texts(cell: str) -> None:
     long = result({"t": [cell] * 200})
@@ -405,6 +407,7 @@ def test_what_a_text_cell_holds_bears_out_a_figure() -> None:
     assert check_numbers(text, Evidence(cells)).unsupported == ("6", "12.55", "May 2019")
 
 
+@pytest.mark.alone
 def test_a_large_result_takes_no_long_time() -> None:
     dice = random.Random(3)
     wide = result({f"c{at}": [dice.random() * 1000 for _ in range(1000)] for at in range(60)})

@@ -130,7 +130,7 @@ def test_csv_as_its_reader_wants_it(cli: Cli, endpoint: Endpoint, shop: Path) ->
     [
         (("-o", "csv", "--csv-delimiter", ",", "--csv-decimal", ","), b"cannot be both delimiter and decimal sign"),
         (("-o", "csv", "--csv-delimiter", "x"), b"'x' is no delimiter of CSV"),
-        (("-o", "json", "--csv-delimiter", ";"), b"not for -o json"),
+        (("-o", "json", "--csv-delimiter", ";"), b"not -o json"),
     ],
 )
 def test_signs_that_make_no_csv_are_an_error(cli: Cli, shop: Path, flags: tuple[str, ...], says: bytes) -> None:
@@ -177,7 +177,7 @@ def test_run_json(cli: Cli, shop: Path) -> None:
         (["run", "--timeout", "0.5", "SELECT count(*) FROM range(100000000000) a, range(1000) b"], 6, "0.5"),
         (["run", "--memory", "64MB", "SELECT list(a.i || b.i) FROM range(90000) a(i), range(90000) b(i)"], 6, "memory"),
         (["run", "--memory", "lots", "SELECT 1"], 2, "is not a size"),
-        (["run"], 2, "no SQL given"),
+        (["run"], 2, "no SQL on stdin"),
         (["ask", "--nope"], 2, "--nope"),
         (["schema", "order"], 2, "Did you mean 'orders'?"),
         (["check", "DELETE FROM orders"], 3, ""),
@@ -390,7 +390,7 @@ def test_doctor_names_the_views_that_a_policy_hides(cli: Cli, tmp_path: Path) ->
     text = '[database]\nurl = "pay.duckdb"\n[policy]\ndeny_columns = ["pay.wage"]\ndeny_tables = ["gone"]'
     (tmp_path / "nl2sql.toml").write_text(text)
     checks = {check["check"]: check for check in json.loads(cli("doctor", "-v", "-o", "json").stdout)["checks"]}
-    assert checks["views"]["detail"] == "hidden, since they read what the policy denies: top"
+    assert checks["views"]["detail"] == "hidden, because they read what the policy denies: top"
     assert b"top" not in cli("doctor").stdout
 
 

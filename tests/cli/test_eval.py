@@ -110,7 +110,7 @@ def test_a_stopped_run_keeps_what_is_done_and_goes_on(
     process.send_signal(signal.SIGINT)
     output, notes = process.communicate(timeout=30)
     first = json.loads(output)
-    assert process.returncode == 130 and b"The same command goes on" in notes, notes
+    assert process.returncode == 130 and b"run the same command to continue" in notes, notes
     assert not first["finished"] and 3 <= first["n"] < 60
     asked = len(endpoint.requests)
     done = cli(*command, **endpoint.variables)
@@ -123,14 +123,14 @@ def test_a_stopped_run_keeps_what_is_done_and_goes_on(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ([], "there is no file of questions"),
+        ([], "no file of questions given"),
         (["nosuch.jsonl"], "cannot be read"),
         (["FILE", "--db-root", "nosuch"], "there is no folder nosuch"),
         (["FILE", "--report", "report.txt"], "neither .html nor .json"),
         (["FILE", "--report", "no/such.html"], "there is no folder no"),
         (["FILE", "--baseline", "FILE"], "is no report"),
         (["--compare", "FILE", "FILE"], "is no report"),
-        (["FILE", "--compare", "FILE", "FILE"], "--compare asks no questions"),
+        (["FILE", "--compare", "FILE", "FILE"], "--compare takes no file of questions"),
     ],
 )
 def test_what_cannot_be_run_is_said_before_anything_is_asked(
@@ -145,7 +145,7 @@ def test_missing_and_escaping_databases_are_reported(cli: Cli, endpoint: Endpoin
     away = [{**QUESTIONS[0], "id": name, "db": name} for name in ("nowhere", "../shop")]
     file = written(tmp_path, *away)
     done = cli("eval", file, "--db-root", str(shop.parent), **endpoint.variables)
-    assert done.returncode == 2 and b"no question could be judged" in done.stderr
+    assert done.returncode == 2 and b"no question could be scored" in done.stderr
     assert b"not scored: nowhere: the database cannot be read" in done.stderr and b"../shop" in done.stderr
 
 

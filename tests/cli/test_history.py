@@ -59,7 +59,7 @@ def test_a_session_says_when_it_begins(cli: Cli, endpoint: Endpoint, shop: Path)
         done = cli("ask", "--db", str(shop), "-s", "work", "one?", **endpoint.variables)
         assert (done.returncode, done.stderr) == (0, expected)
     bad = cli("ask", "--db", str(shop), "-s", "../work", "one?", **endpoint.variables)
-    assert bad.returncode == 2 and b"cannot be a session's name" in bad.stderr and b"begins" not in bad.stderr
+    assert bad.returncode == 2 and b"cannot be a session's name" in bad.stderr and b"is a new session" not in bad.stderr
 
 
 def test_history_lists_finds_and_shows(cli: Cli, endpoint: Endpoint, shop: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_good_answer_becomes_a_question_of_an_evaluation(
     again = cli("history", first, "--eval", str(file))
     assert again.returncode == 2 and b"has that question already" in again.stderr
     second = asked(cli, endpoint, own_shop, BY_CITY, "and now?", "-s", "work")
-    assert b"asked as a follow-up" in cli("history", second, "--eval", str(tmp_path / "more.jsonl")).stderr
+    assert b"this was a follow-up question" in cli("history", second, "--eval", str(tmp_path / "more.jsonl")).stderr
     endpoint.will_query(BY_CITY)
     endpoint.will_say("There they are.")
     judged = cli("eval", str(tmp_path / "more.jsonl"), "--db", str(own_shop), "-o", "json", **endpoint.variables)

@@ -88,7 +88,7 @@ def test_an_earlier_answer_is_verified(cli: Cli, endpoint: Endpoint, project: Pa
     shown = json.loads(cli("queries", "show", "orders", "-o", "json").stdout)
     assert (shown["question"], shown["sql"]) == ("How many orders?", answer["sql"])
     both = cli("queries", "add", "two", "--from", answer["id"], "--yes", COUNT)
-    assert both.returncode == 2 and b"two sources" in both.stderr
+    assert both.returncode == 2 and b"SQL was given twice" in both.stderr
 
 
 def test_the_test_says_which_fail(cli: Cli, project: Path, trust: Callable[[Path], None]) -> None:

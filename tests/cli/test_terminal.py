@@ -131,6 +131,7 @@ def test_what_is_left_out_of_a_folder_is_said(home: Path, tmp_path: Path) -> Non
     assert "note: x [31m.csv is left out: it is a link that leads out of the folder\n" in done.stderr
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("arguments", [["run", "SELECT count(*) FROM range(100000000000) a, range(1000) b"]])
 def test_ctrl_c_stops_a_query(home: Path, shop: Path, arguments: list[str]) -> None:
     process = subprocess.Popen(

@@ -156,6 +156,7 @@ def test_what_is_not_utf8_is_told_with_its_line() -> None:
         read_notes([DbtFile(Path("a.yml"), "a.yml", b"models:\n- \xff")])
 
 
+@pytest.mark.alone
 def test_yaml_bomb_is_refused_cheaply() -> None:
     bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
         f"{b}: &{b} [{','.join(['*' + a] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)

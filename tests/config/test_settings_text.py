@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from nl2sql.cli.ask import ask_command
 from nl2sql.config import Config, load_config
 from nl2sql.config.settings_file import read_settings
 from nl2sql.config.settings_table import FILE_SETTINGS, FILES, SETTINGS, TRUST, VARIABLES, Setting, UntrustedUse
@@ -104,3 +105,8 @@ def test_an_untrusted_file_sets_what_the_table_lets_it_set(setting: Setting, tmp
     )
     TrustedFiles(tmp_path / "home").add(file, file.read_bytes())
     assert load_config(start=tmp_path, environ=environ).notes == ()
+
+
+def test_every_flag_of_the_table_is_one_of_ask() -> None:
+    flags = {flag for parameter in ask_command.params for flag in parameter.opts}
+    assert {setting.flag for setting in SETTINGS if setting.flag} <= flags

@@ -135,6 +135,7 @@ def child_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
         child.close()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "written",
     [

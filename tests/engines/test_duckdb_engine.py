@@ -39,6 +39,7 @@ def test_guarded_query(shared: DuckDBEngine) -> None:
     assert 0 < result.seconds < 10
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("sql", [SLOW, DEAF], ids=["heeds interrupts", "ignores them"])
 def test_overrunning_query_ends_near_its_time(shop: Path, opened: Open, sql: str) -> None:
     engine = opened(shop)
@@ -102,6 +103,7 @@ def test_worker_killed_while_idle_is_replaced_unnoticed(shop: Path, opened: Open
     assert works(engine)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("sql", [SLOW, DEAF], ids=["heeds interrupts", "ignores them"])
 def test_cancel_from_another_thread(shop: Path, opened: Open, sql: str) -> None:
     engine = opened(shop)

@@ -27,9 +27,9 @@ STATEMENTS = [
 BARE_LOCK = """
 import json, sys
 from pathlib import Path
-from nl2sql.engines import fence
+from nl2sql.engines.worker import landlock
 request = json.load(sys.stdin)
-fenced = fence.forbid_writing(None)
+fenced = landlock.forbid_writing(None)
 import duckdb
 from nl2sql.engines.duckdb.hardening import SessionOptions, open_locked
 connection = open_locked(

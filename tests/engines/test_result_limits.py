@@ -91,6 +91,7 @@ def test_a_long_text_of_many_values_is_cut_and_counted_once(shared: DuckDBEngine
     assert run(shared, "SELECT range(200000) AS a").rows[0][0].endswith("…")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "sql",
     [

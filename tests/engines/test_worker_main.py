@@ -83,6 +83,7 @@ def test_plans_over_files_tell_no_path(tmp_path: Path, opened: Open) -> None:
     assert asked(engine, "DESCRIBE a").rows == [("id", "BIGINT", "YES", None, None, None)]
 
 
+@pytest.mark.alone
 def test_explain_analyze_runs_the_query_once_and_within_its_limits(shared: DuckDBEngine) -> None:
     result = asked(
         shared, "EXPLAIN ANALYZE SELECT city, sum(amount) FROM sale JOIN customer c ON c.id = customer_id GROUP BY 1"

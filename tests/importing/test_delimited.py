@@ -98,6 +98,7 @@ def test_an_error_of_a_spreadsheet_is_no_value_among_numbers(tmp_path: Path) -> 
     assert account.columns[1].nulls == {"#DIV/0!": 1}
 
 
+@pytest.mark.alone
 def test_long_texts_take_no_time_by_the_square(tmp_path: Path) -> None:
     start = time.perf_counter()
     body = f"9{'漢' * 30_000}9{'字' * 30_000}"

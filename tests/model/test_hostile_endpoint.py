@@ -222,6 +222,7 @@ def drip(connection: socket.socket, request: bytes) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "answer",
     [
@@ -258,6 +259,7 @@ def test_a_list_of_models_that_drips_is_not_waited_for(
         model.list_models()
 
 
+@pytest.mark.alone
 def test_the_wait_between_tries_ends_with_the_time(endpoint: Endpoint, open_model: Open) -> None:
     endpoint.script = [error(429, "slow down", {"Retry-After": "50"})]
     start = time.monotonic()

@@ -86,6 +86,7 @@ def test_no_next_word_in_time_cuts_the_reply(endpoint: Endpoint, open_local: Ope
     assert drain(open_local(between=0.05).stream(ASKED))[1].finish == "cut"
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("when", ["before any answer", "inside the stream"])
 def test_cancel_ends_a_blocked_read(endpoint: Endpoint, open_local: Open, when: str) -> None:
     never, cancel = threading.Event(), CancelToken()
@@ -117,6 +118,7 @@ def test_a_reply_without_end_is_cut_at_its_length(endpoint: Endpoint, open_local
     assert (len(reply.text), reply.finish) == (MAX_REPLY_CHARS - 1, "length")
 
 
+@pytest.mark.alone
 def test_question_deadline_ends_a_slow_stream(endpoint: Endpoint, open_local: Open) -> None:
     endpoint.script = [Answer([piece("x")], stalls=threading.Event())]
     start = time.monotonic()

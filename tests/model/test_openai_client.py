@@ -200,6 +200,7 @@ def test_an_error_inside_the_stream_before_any_text_is_tried_again(endpoint: End
     assert drain(open_model().stream(ASK))[1].text == "Ok."
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("when", ["waits", "stalls"])
 def test_cancel_ends_a_blocked_read(endpoint: Endpoint, open_model: Open, when: str) -> None:
     never = threading.Event()
@@ -230,6 +231,7 @@ def test_cancel_before_headers_ends_a_reused_connection(endpoint: Endpoint, open
     assert len(set(endpoint.connections)) == 1
 
 
+@pytest.mark.alone
 def test_cancel_ends_the_wait_between_tries(endpoint: Endpoint, open_model: Open) -> None:
     endpoint.script = [error(429, "slow down", {"Retry-After": "50"})]
     token = CancelToken()

@@ -83,6 +83,7 @@ def test_prose_about_queries_is_prose(text: str) -> None:
     assert reply_parser.read_reply(text, tools=SQL_ONLY) == (text, ())
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     "piece", ["select ", "`a", "<sql>", "~~~", "SQL: ", "/* ", "-- a\n", "select 'a\n", ": select x\n"]
 )

@@ -171,7 +171,7 @@ def test_a_failed_build_leaves_the_old_file_and_nothing_else(tmp_path: Path, mon
     def fail(_: duckdb.DuckDBPyConnection) -> None:
         raise RuntimeError("disk full")
 
-    monkeypatch.setitem(build.__globals__, "fill", fail)
+    monkeypatch.setitem(build.__globals__, "fill_database", fail)
     with pytest.raises(RuntimeError, match="disk full"):
         build(path)
     assert path.read_text() == "old"

@@ -110,6 +110,7 @@ def test_no_key_is_inferred_where_a_value_is_missing() -> None:
     assert [key.columns for key in orders.foreign_keys] == [("ship_to_customer_id",)]
 
 
+@pytest.mark.alone
 def test_a_large_table_is_sampled_and_keeps_its_true_date_range() -> None:
     rows = FULL_SCAN_ROWS * 10
     database = Database(

@@ -90,6 +90,7 @@ def test_what_is_kept_is_bounded_and_the_commonest() -> None:
     assert long.columns[0].texts == ()
 
 
+@pytest.mark.alone
 def test_a_question_costs_little_over_all_that_is_kept() -> None:
     columns = tuple(
         Column(f"c{c}", "VARCHAR", texts=tuple(f"some text {c} {n}" for n in range(1000)))

@@ -128,7 +128,7 @@ def test_what_changed_since_the_pin_is_told_and_the_sentence_is_of_then(
     page = board(shared)
     assert [one.value for one in page.metric] == ["106"]
     assert "1 row changed" in said(page) and "1 row new, 1 changed" in said(page)
-    assert said(page).count("of other rows: Sentence of") == 2
+    assert said(page).count("about different rows: Sentence of") == 2
     assert not any(text.value.startswith("Sentence") for text in page.text)
     assert "1 row new" in said(board(shared)), "looking does not count as having taken note"
     shared.store.pins.move("total000", 1)
@@ -165,7 +165,7 @@ def test_figures_of_before_and_now_are_told_where_both_were_on_the_board(
     assert "Ship 1: tons 10 → 11" in said(page) and "Ship 3: gone" in said(page)
     press(page, "Run all again")
     assert said(page).count("nothing changed since today") == 2
-    assert said(page).count("of other rows") == 2, "the sentence is still of then"
+    assert said(page).count("about different rows") == 2, "the sentence is still of then"
 
 
 def test_an_error_stands_in_its_tile(begin: Callable[[], Server], database: Path) -> None:

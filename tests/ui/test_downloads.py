@@ -81,7 +81,7 @@ def test_a_file_as_shown_says_where_not_all_rows_were_looked_at(
     with connect(str(make_database("CREATE TABLE t AS SELECT 1 AS i"))) as assistant:
         shown = AppTest.from_function(page, args=(assistant, complete), default_timeout=20).run()
         assert not shown.exception
-        assert ("it has more" in shown.json[0].value) is not complete
+        assert ("The query has more" in shown.json[0].value) is not complete
 
 
 def _read(assistant: Assistant, wanted: ExportRequest, form: str) -> list[str]:

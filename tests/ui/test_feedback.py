@@ -61,4 +61,4 @@ def test_another_users_thumb_is_not_seen_and_does_not_count(store: Store) -> Non
     page = drawn(store, "bob")
     assert page.feedback[0].value is None and not page.text_input
     page.feedback[0].set_value(1).run()
-    assert "Not kept" in page.toast[0].value and store.get_entry(ID, user="ann").rating is False
+    assert "Not saved" in page.toast[0].value and store.get_entry(ID, user="ann").rating is False

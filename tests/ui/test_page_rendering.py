@@ -117,7 +117,7 @@ def test_the_guard_says_what_may_be_saved(shared: Server, make_database: Callabl
 def test_a_file_that_would_be_cut_is_not_made(shared: Server) -> None:
     sql = "SELECT i, repeat('x', 1000) AS text FROM range(3000) t(i)"
     assert write_file(shared.assistant, ExportRequest(sql), "csv").count(b"\n") == 3001
-    with pytest.raises(LimitError, match="would lack rows"):
+    with pytest.raises(LimitError, match="would be incomplete"):
         write_file(shared.assistant, ExportRequest(sql), "csv", max_bytes=1_000_000)
 
 

@@ -97,10 +97,10 @@ def test_rows_that_changed_are_said_and_the_sentence_is_said_to_be_of_then(share
         conversation, job = opened(later, "a" * 12)
         page = settle(drawn(later, conversation, job), conversation, job)
     said = page.warning[0].value.replace("\\", "")
-    assert "there were 3 rows and are 4 rows" in said and "The sentence is of today" in said
+    assert "there were 3 rows and are 4 rows" in said and "The sentence is from today" in said
     assert not any("same rows" in caption.value for caption in page.caption)
     (note,) = page.session_state["kept"][job.id]["notes"]
-    assert "today" not in note and "its figures may no longer hold" in note, "a file is read on other days"
+    assert "today" not in note and "its figures may be out of date" in note, "a file is read on other days"
 
 
 def replace_assistant(shared: Server, assistant: Assistant) -> Server:

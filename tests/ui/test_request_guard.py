@@ -296,9 +296,9 @@ def test_files_of_a_session_are_weighed_before_they_are_held(page: str) -> None:
     with uploader(page) as ann:
         assert ann.put(600_000)[0] == 204
         status, said = ann.put(600_000)
-        assert status == 413 and "1 MB together" in said
+        assert status == 413 and "1 MB in total" in said
         status, said = ann.put(600_000, chunked=True)
-        assert status == 413 and "1 MB together" in said
+        assert status == 413 and "1 MB in total" in said
         assert ann.put(300_000, chunked=True)[0] == 204
     with uploader(page) as bob:
         assert [bob.put(1)[0] for _ in range(MAX_FILES)] == [204] * MAX_FILES
@@ -312,7 +312,7 @@ def test_files_of_all_sessions_are_weighed_together(fresh_page: str) -> None:
         late = stack.enter_context(uploader(fresh_page))
         assert [one.put(MB)[0] for one in sessions] == [204] * ALL_SESSIONS_RATIO
         status, said = late.put(MB // 2)
-        assert status == 413 and "by others" in said
+        assert status == 413 and "other people" in said
 
 
 def test_a_file_without_end_is_cut_off(fresh_page: str) -> None:

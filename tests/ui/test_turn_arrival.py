@@ -243,7 +243,7 @@ def test_stop_keeps_rows_and_starts_the_waiting_question(analyst: Analyst, turns
     expect(turns.last).to_contain_text("Waiting for the answer above")
     analyst.page.keyboard.press("Escape")
     expect(turns.first).to_contain_text("Stopped.")
-    expect(turns.first).to_contain_text("these are its rows")
+    expect(turns.first).to_contain_text("These are its rows")
     expect(turns.last.get_by_test_id("stMetric")).to_contain_text("56,015")
 
 

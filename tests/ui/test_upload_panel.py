@@ -195,7 +195,7 @@ def test_a_file_is_dropped_into_the_question_box_and_asked_about(
     broken.write_text("no spreadsheet", "utf-8")
     box.set_input_files(str(broken))
     analyst.send("what do the dropped leads score?")
-    expect(analyst.page.get_by_text("The files were not added, and nothing was asked")).to_be_visible()
+    expect(analyst.page.get_by_text("The files were not added, so nothing was asked")).to_be_visible()
     expect(analyst.page.get_by_placeholder("Ask a question")).to_have_value("what do the dropped leads score?")
     good = tmp_path / "dropped_leads.csv"
     good.write_text("name,score\nAnn,3\nBob,4\n", "utf-8")

@@ -63,9 +63,9 @@ _PER_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
 def cast_odd_columns(sql: str, types: Sequence[DuckDBPyType], limits: Limits) -> tuple[str, frozenset[int]]:
-    """The SQL with its odd columns cast, or as it is where there are none; and the columns cast for their many fields.
+    """Return the SQL with its odd columns cast, and the positions of those cast for their many fields.
 
-    Nanoseconds are rounded to microseconds.
+    It is the SQL as it was where no column is odd. Nanoseconds are rounded to microseconds.
     """
     fields = [_count_fields(column_type) for column_type in types]
     most = compute_max_cell_values(limits) if sum(fields) <= MAX_FIELDS + len(fields) else 1
@@ -86,12 +86,14 @@ def format_type(column_type: DuckDBPyType) -> str:
 
 
 class TransferRows:
-    """A result's batches once what cannot cross is text, and their `schema`. `connection` makes the texts.
+    """The batches of a result once what cannot cross is text, and their `schema`. `connection` makes the texts.
 
     Of a result with a limit on its rows all those rows are looked at, as far as they fit into its bytes; of a whole
     one the first few megabytes, and for times only: a schema has to be known before the last row is. A result
     without times and nested values is not looked at. `crowded` are the columns that are text for their many fields.
-    LimitError where the first row alone is larger than the limits let through.
+
+    Raises:
+        LimitError: the first row alone is larger than the limits let through.
     """
 
     def __init__(
@@ -121,7 +123,7 @@ class TransferRows:
             self.schema, self._batches = head.schema, itertools.chain([head], self._batches)
 
     def read_batches(self) -> Iterator[pa.RecordBatch]:
-        """The batches, once. Those of a result with a limit on its rows hold one row more, where there is one."""
+        """Yield the batches, once. Those of a result with a limit on its rows hold one row more, where there is one."""
         for batch in self._batches:
             for column in self._crowded:
                 self._texts.note(batch.column(column), range(batch.num_rows))
@@ -148,7 +150,7 @@ class _TextWriter:
         self.noted: list[int] = []
 
     def insert_texts(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-        """The batch, in pieces, with the texts as DuckDB prints them."""
+        """Yield the batch, in pieces, with the texts as DuckDB prints them."""
         step = max(1, _TEXT_BYTES // self._limits.cell_bytes) if self._large else max(1, batch.num_rows)
         for start in range(0, batch.num_rows, step):
             piece = batch.slice(start, step)
@@ -186,7 +188,7 @@ class _TextWriter:
 def _peek(
     batches: Iterable[pa.RecordBatch], nested: Sequence[int], limits: Limits
 ) -> tuple[list[pa.RecordBatch], frozenset[int]]:
-    """The batches that decide, and the nested columns with a cell too large to cross, if the rows have a limit."""
+    """Return the batches that decide, and, if rows are limited, the nested columns with a cell too large to cross."""
     most = PEEK_BYTES if limits.rows is None else max(PEEK_BYTES, limits.result_bytes)
     peeked: list[pa.RecordBatch] = []
     large: set[int] = set()
@@ -206,7 +208,7 @@ def _peek(
 
 
 def _split(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """The batch in smaller ones, so that of very many values only those are counted that may cross."""
+    """Yield the batch in smaller ones, so that of very many values only those are counted that may cross."""
     for start in range(0, batch.num_rows, _NESTED_ROWS):
         yield batch.slice(start, _NESTED_ROWS)
 
@@ -220,7 +222,7 @@ def _take_rows(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.Reco
 
 
 def _list_children(kind: DuckDBPyType) -> list[tuple[str, DuckDBPyType]]:
-    """The names and types of what a nested type holds; nothing where it is none."""
+    """Return the names and types of what a nested type holds; nothing where it is none."""
     if kind.id not in _NESTED:
         return []
     return [(name, part) for name, part in kind.children if isinstance(part, DuckDBPyType)]
@@ -275,7 +277,7 @@ def _is_beyond(column: pa.Array) -> bool:
 
 
 def _find_range(kind: pa.DataType) -> tuple[int, int]:
-    """The least and the greatest number in a column of that type that Python can hold."""
+    """Return the least and the greatest number in a column of that type that Python can hold."""
     if pa.types.is_date(kind):
         return _FIRST_DAY, _LAST_DAY
     unit = _PER_SECOND[kind.unit]
@@ -285,7 +287,7 @@ def _find_range(kind: pa.DataType) -> tuple[int, int]:
 
 
 def _choose_cast(column_type: DuckDBPyType, carried: Mapping[str, str]) -> str | None:
-    """The type to cast to, or None where the type crosses as it is."""
+    """Return the type to cast to, or None where the type crosses as it is."""
     kind = column_type.id
     if kind in carried:
         return carried[kind]

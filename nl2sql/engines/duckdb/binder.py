@@ -47,7 +47,7 @@ class GuardedBinder:
         return self._read_plan(sql, first.message)
 
     def _read_plan(self, sql: str, message: str) -> BindError:
-        """What a binder says that knows only what may be read: to it what is denied is not there."""
+        """Return what a binder says that knows only what may be read."""
         try:
             if self._access.has_denials:
                 plan = self._parser.bind_plan_over(self._access.readable_schema, sql)
@@ -60,7 +60,7 @@ class GuardedBinder:
 
 
 def _find_offset(sql: str, line: int | None, column: int | None) -> int:
-    """The character at that line and column, which count from 1; -1 where there is no such place."""
+    """Return the character at that line and column, which count from 1; -1 where there is no such place."""
     if line is None or column is None:
         return -1
     return sum(len(one) for one in sql.splitlines(keepends=True)[: line - 1]) + column - 1

@@ -43,7 +43,7 @@ _Key = tuple[str, str]
 
 
 def read_catalog(run: Run, attached_catalog: str = "") -> Schema:
-    """The Schema of the opened database, or of one attached beside it, without a profile. `run(sql)` returns rows."""
+    """Return the schema of the opened database, or of one attached to it, without a profile. `run` gives rows."""
     catalog = attached_catalog or str(run(CATALOG)[0][0])
     database = quote_literal(catalog)
 
@@ -78,12 +78,12 @@ def read_catalog(run: Run, attached_catalog: str = "") -> Schema:
 
 
 def list_user_functions(run: Run) -> frozenset[str]:
-    """The names, in lower case, of the functions and macros that the database's owner made."""
+    """Return the names, in lower case, of the functions and macros that the database's owner made."""
     return frozenset(row[0].lower() for row in run(_FUNCTIONS))
 
 
 def list_user_types(run: Run) -> Mapping[_Key, str]:
-    """What each type that the database's owner made stands for, by the folded names of its schema and its own."""
+    """Return what each type that the owner made stands for, by the folded names of its schema and its own."""
     found = {}
     for path in run(_TYPES):
         name = ".".join(map(quote_name, path))
@@ -98,7 +98,7 @@ def _write_sql_name(catalog: str, schema: str, table: str) -> str:
 
 
 def _find_unclear_schema(catalog: str, schema: str, table: str) -> str | None:
-    """The schema's name where the first dot of the table's full name does not tell it."""
+    """Return the schema's name where the first dot of the table's full name does not tell it."""
     if _is_namesake(catalog, schema) or (schema == MAIN_SCHEMA and "." in table) or "." in schema:
         return schema
     return None

@@ -47,7 +47,7 @@ class ExplainEstimates:
 
 
 def estimate_rows(plan: str) -> int | None:
-    """The greatest estimate of any step; None where none has one, or the text is not a plan."""
+    """Return the greatest estimate of any step; None where none has one, or the text is not a plan."""
     try:
         steps = json.loads(plan)
     except ValueError:
@@ -58,7 +58,7 @@ def estimate_rows(plan: str) -> int | None:
 
 
 def _estimate_step(step: dict[str, Any]) -> tuple[int, int]:
-    """The rows that the step gives, and the most that it or a step below handles; 0 where nothing is said.
+    """Return the rows that the step gives, and the most that it or a step below handles; 0 where nothing is said.
 
     A step that pairs every row with every row and says nothing gives the product.
     """

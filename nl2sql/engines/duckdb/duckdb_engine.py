@@ -73,7 +73,11 @@ class AttachedUploads:
     uploads: UploadedFiles
 
     def join_schemas(self, base: Schema, uploaded: Schema) -> Schema:
-        """The schema of both. DatabaseError."""
+        """Return the schema of both.
+
+        Raises:
+            DatabaseError: the base has come to have names like those of the uploads.
+        """
         from nl2sql.engines.files.upload_tables import join_schemas
 
         return join_schemas(base, uploaded, self.uploads.catalog)
@@ -109,7 +113,7 @@ class DuckDBEngine:
 
     @property
     def url(self) -> str:
-        """What was opened."""
+        """As `Engine.url`."""
         return self._url
 
     @property
@@ -174,7 +178,7 @@ class DuckDBEngine:
         return engine
 
     def introspect(self) -> Schema:
-        """Tables, columns, keys and profile; from the cache where the files have not changed. DatabaseError."""
+        """As `Engine.introspect`; from the cache where the files have not changed."""
         self._pool.raise_if_closed()
         if schema := self._refresh_state().schema:
             return schema
@@ -221,18 +225,14 @@ class DuckDBEngine:
     def execute(
         self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None, *, hashed: bool = False
     ) -> Result:
-        """Run it and return its rows, within the limits.
-
-        More rows than `limits.rows`, or more bytes than `limits.result_bytes`, cut the result: `truncated` says
-        so. Cells longer than `limits.cell_bytes` are shortened and counted. Errors as `Engine.execute`.
-        """
+        """As `Engine.execute`."""
         with self._open_stream(checked, limits, cancel, hashed=hashed) as stream:
             return collect_result(stream)
 
     def stream(
         self, checked: CheckedSQL, limits: Limits, cancel: CancelToken | None = None
     ) -> contextlib.AbstractContextManager[WorkerStream]:
-        """As `execute`, batch by batch; the reader's own time does not count towards `limits.seconds`."""
+        """As `Engine.stream`."""
         return self._open_stream(checked, limits, cancel, hashed=False)
 
     @contextlib.contextmanager
@@ -285,13 +285,13 @@ class DuckDBEngine:
         return self._pool.find_position(cancel)
 
     def list_worker_limits(self) -> Mapping[str, bool]:
-        """Which of the operating system's limits hold for the workers on this platform, by name."""
+        """As `ProcessLimits.list_worker_limits`."""
         with self._pool.take_worker(None) as worker:
             worker.use_state(self._opened)
             return worker.list_enforced_limits()
 
     def close(self) -> None:
-        """Wait for who runs, end the workers, remove uploaded files. May be called twice."""
+        """As `Engine.close`; ends the workers and removes uploaded files."""
         self._pool.close()
         if self._beside is not None:
             self._beside.uploads.close()
@@ -323,7 +323,7 @@ class DuckDBEngine:
             worker.mark_cached(checked.sql)
 
     def _ensure_schema(self, worker: WorkerHandle) -> Schema:
-        """The schema, read by this worker where nobody has yet, and told to it."""
+        """Return the schema, read by this worker where nobody has yet, and told to it."""
         with self._state:
             opened = self._refresh_state()
             schema = opened.schema
@@ -364,7 +364,7 @@ class DuckDBEngine:
         return schema
 
     def _refresh_state(self) -> DatabaseState:
-        """What the workers are to open: anew where the files have changed. DatabaseError."""
+        """Return what the workers are to open: anew where the files have changed."""
         from nl2sql.schema import schema_cache
 
         fingerprint = self._compute_fingerprint()
@@ -378,6 +378,6 @@ class DuckDBEngine:
             return self._opened
 
     def _compute_fingerprint(self) -> str:
-        """The data's own, and the zone's where it is not UTC: the range of a column may hang on it. DatabaseError."""
+        """Return the data's own, and the zone's where it is not UTC: the range of a column may depend on it."""
         own, zone = self._source.compute_fingerprint(), self._options.time_zone
         return own if zone == "UTC" else hashlib.sha256(f"{own} {zone}".encode()).hexdigest()

@@ -42,12 +42,12 @@ _ENGINE_FAILED: Final = ("IO Error", "FATAL Error", "INTERNAL Error")
 
 
 def make_failure_reply(error: BaseException, is_stopped: bool, sql: str = "") -> Mapping[str, str]:
-    """The error reply: `error` is stopped, seconds, memory, spill, database or query; `message` the engine's text."""
+    """Return the error reply: `error` is stopped, seconds, memory, spill, database or query."""
     return {"kind": "error", "error": _classify(error, str(error), is_stopped), "message": clean_error_text(error, sql)}
 
 
 def clean_error_text(error: BaseException, sql: str = "") -> str:
-    """The engine's text without its category, source excerpt, suggestions, folders, and values not from the SQL."""
+    """Return DuckDB's text without its category, source excerpt, suggestions, folders, and values not from the SQL."""
     text = _KIND.sub("", str(error).strip())
     if not isinstance(error, _NAMES_ONLY):
         text = _mask_values(_drop_repeated_time(text), sql)

@@ -73,7 +73,7 @@ class DuckDBParser:
         return _ask(self._binder, _BOUND_PLAN, sql)
 
     def bind_plan_over(self, schema: Schema, sql: str) -> str:
-        """The same over a database that has nothing but the tables of that schema."""
+        """Return the same over a database that has nothing but the tables of that schema."""
         return _ask(self._get_twin(schema), _BOUND_PLAN, sql)
 
     def _get_twin(self, schema: Schema) -> duckdb.DuckDBPyConnection:
@@ -97,7 +97,7 @@ class DuckDBParser:
         return str(tree), str(plan)
 
     def tokenize(self, sql: str) -> Sequence[Token]:
-        """The pieces of the text, as DuckDB's lexer cuts it."""
+        """Return the pieces of the text, as DuckDB's lexer cuts it."""
         encoded = sql.encode()
         try:
             starts = duckdb.tokenize(sql)
@@ -116,11 +116,15 @@ class DuckDBParser:
         return str(_fetch_rows(self._binder, f"EXPLAIN (FORMAT json) {sql}")[0][1])
 
     def describe_query(self, sql: str) -> Sequence[Sequence[str | None]]:
-        """The columns of a judged query, as DESCRIBE tells them."""
+        """Return the columns of a judged query, as DESCRIBE tells them."""
         return _fetch_rows(self._binder, f"DESCRIBE ({sql})")
 
     def read_values(self, sql: str) -> Sequence[str]:
-        """The first column of what a judged query gives. GuardError where nothing may be read to judge a text."""
+        """Return the first column of what a judged query gives.
+
+        Raises:
+            GuardError: nothing may be read to judge a text.
+        """
         if not self.reads_values:
             raise GuardError(
                 (make_refusal(DYNAMIC_PIVOT, "the values of this PIVOT cannot be read before it is approved"),)
@@ -132,16 +136,16 @@ class DuckDBParser:
         return self._user_functions
 
     def list_user_types(self) -> Mapping[tuple[str, str], str]:
-        """What each type that the database defines itself stands for, by its folded schema and name."""
+        """Return what each type that the database defines itself stands for, by its folded schema and name."""
         return self._user_types
 
 
 def open_twin(
     catalog: str, schema: Schema, seconds: float, attached_catalogs: frozenset[str] = frozenset()
 ) -> duckdb.DuckDBPyConnection:
-    """An in-memory database of the same name and empty tables, to bind plans where the tables themselves do not serve.
+    """Return an in-memory database of the same name and empty tables, to bind plans where the tables do not serve.
 
-    What is attached beside the one is beside the other too.
+    What is attached beside the one is attached beside the other too.
     """
     twin = duckdb.connect(":memory:", config={"threads": 1, "async_threads": 0})
     beside = {fold(name) for name in attached_catalogs}

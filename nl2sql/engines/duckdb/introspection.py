@@ -42,7 +42,7 @@ class Introspection:
         self._deadline = 0.0
 
     def reply(self, request: Message, *, has_file_views: bool) -> Mapping[str, Any]:
-        """The answer to a request: the opened database's schema, or that of the `catalog` attached beside it.
+        """Return the answer to a request: the opened database's schema, or that of the `catalog` attached beside it.
 
         `has_file_views` says that views are data files, of which each is a table. `beside` in the request is the schema
         of the opened database, which keys of an attached one may lead to.
@@ -78,7 +78,7 @@ class Introspection:
             self._alarm.clear()
 
     def _read_rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """The rows of one query of the profile, which ends with the profile's time."""
+        """Return the rows of one query of the profile, which ends with the profile's time."""
         self._alarm.set(max(0.01, self._deadline - time.monotonic()), self._cursor.interrupt)
         try:
             return list(self._cursor.execute(sql).fetchall())

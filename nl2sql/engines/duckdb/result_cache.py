@@ -40,7 +40,11 @@ class CachedResult:
     is_complete: bool
 
     def write_page(self, window: Window) -> tuple[str, Sequence[str]]:
-        """The SELECT that gives these rows, and its parameters. QueryError where a column is unknown."""
+        """Return the SELECT that gives these rows, and its parameters.
+
+        Raises:
+            QueryError: a column is unknown.
+        """
         where, texts = self._write_where(window)
         order = "rowid"
         if window.order_by is not None:
@@ -56,9 +60,10 @@ class CachedResult:
         return int(self.cursor.execute(f"{_COUNT}{where}", texts).fetchall()[0][0])
 
     def add_up(self, window: Window, columns: Sequence[int]) -> list[str | None]:
-        """The sums of these columns over the rows that the window's filters leave, as text; None without a number.
+        """Return the sum of each column over the rows that the window's filters leave, as text; None without a number.
 
-        QueryError where a column is unknown, or holds no numbers.
+        Raises:
+            QueryError: a column is unknown, or holds no numbers.
         """
         where, texts = self._write_where(window)
         sums = []
@@ -76,7 +81,7 @@ class CachedResult:
         return (f" WHERE {' AND '.join(tests)}" if tests else ""), [*(text for _, text in wanted), *texts]
 
     def _find_column(self, column: str | int) -> int:
-        """The column at that position, or the first of that name: as written, else in any case."""
+        """Return the column at that position, or the first of that name: as written, else in any case."""
         if isinstance(column, int):
             if 0 <= column < len(self.names):
                 return int(column)
@@ -97,13 +102,17 @@ class ResultCache:
         self._kept: OrderedDict[str, CachedResult] = OrderedDict()
 
     def get(self, sql: str) -> CachedResult | None:
-        """What is kept of that text."""
+        """Return what is kept of that text."""
         if sql in self._kept:
             self._kept.move_to_end(sql)
         return self._kept.get(sql)
 
     def cache_query(self, sql: str, cursor: Any) -> CachedResult:
-        """Run that text and keep its rows in this cursor. QueryError where it is not one plain SELECT."""
+        """Run that text and keep its rows in this cursor.
+
+        Raises:
+            QueryError: it is not one plain SELECT.
+        """
         from nl2sql.engines.duckdb.hardening import check_single_select
 
         problem = check_single_select(cursor, sql)

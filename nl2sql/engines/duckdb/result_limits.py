@@ -25,7 +25,7 @@ _ELLIPSIS: Final = "…"
 
 
 def compute_max_cell_values(limits: Limits) -> int:
-    """The most values of a nested cell that comes as it is: more of them where the whole result is wanted."""
+    """Return the most values of a nested cell that comes as it is: more of them where the whole result is wanted."""
     return MAX_CELL_VALUES if limits.rows is not None else min(_MAX_VALUES, limits.cell_bytes // VALUE_BYTES)
 
 
@@ -46,7 +46,7 @@ class BatchWeights:
         return self.measure_rows(0, int(self._batch.num_rows))
 
     def measure_rows(self, start: int, end: int) -> int:
-        """The weight of the rows from `start` on, before `end`."""
+        """Return the weight of the rows from `start` on, before `end`."""
         values = self._evenly * (end - start)
         if self._unevenly:
             values += self._unevenly[end] - self._unevenly[start]
@@ -67,7 +67,7 @@ class BatchWeights:
         return low - start
 
     def find_large_cells(self, column: int, limits: Limits) -> Sequence[int]:
-        """The rows in which that column has a nested cell of too many values, or too many bytes."""
+        """Return the rows in which that column has a nested cell of too many values, or too many bytes."""
         array, size, most = self._batch.column(column), self._sizes[column], compute_max_cell_values(limits)
         if not pa.types.is_nested(array.type):
             return ()
@@ -79,7 +79,7 @@ class BatchWeights:
 
 
 def make_row_size_error(limits: Limits) -> LimitError:
-    """The error where not even the first row is within the limits."""
+    """Return the error where not even the first row is within the limits."""
     return LimitError(
         f"one row alone is larger than {limits.result_bytes:,} bytes",
         "Select fewer columns, or shorten the long ones.",
@@ -90,8 +90,10 @@ def make_row_size_error(limits: Limits) -> LimitError:
 class ResultLimiter:
     """Batches within the limits. `truncated`, `cut_cells` and `rows` are right once they are exhausted.
 
-    More rows than `limits.rows`, or more weight than `limits.result_bytes`, end the result early, marked as
-    truncated; LimitError where not even the first row fits, or a whole result has a cell that is too large.
+    More rows than `limits.rows`, or more weight than `limits.result_bytes`, end the result early, marked as truncated.
+
+    Raises:
+        LimitError: not even the first row fits, or a whole result has a cell that is too large.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -106,7 +108,7 @@ class ResultLimiter:
         return sum(row < self.rows for row in self._cut_rows)
 
     def limit_batches(self, source: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        """The source's batches, shortened and in pieces, until a cap is reached."""
+        """Yield the source's batches, shortened and in pieces, until a cap is reached."""
         bytes_left = self.limits.result_bytes
         for batch in source:
             left = batch.num_rows if self.limits.rows is None else self.limits.rows - self.rows
@@ -129,7 +131,11 @@ class ResultLimiter:
                 return
 
     def _find_first_large_row(self, batch: pa.RecordBatch, weights: BatchWeights) -> int:
-        """The row before which the result ends for the sake of a cell that is too large; LimitError in a whole one."""
+        """Return the row before which the result ends because of a cell that is too large.
+
+        Raises:
+            LimitError: the whole result is wanted.
+        """
         large = [(rows[0], i) for i in range(batch.num_columns) if (rows := weights.find_large_cells(i, self.limits))]
         if not large:
             return int(batch.num_rows)
@@ -171,7 +177,7 @@ class ResultLimiter:
 
 
 def find_long_texts(column: pa.Array, max_bytes: int) -> list[int]:
-    """The rows in which a column of texts or bytes has more than so many bytes."""
+    """Return the rows in which a column of texts or bytes has more than so many bytes."""
     offsets = _read_offsets(column)
     return [i for i in range(len(column)) if offsets[i + 1] - offsets[i] > max_bytes]
 
@@ -181,7 +187,7 @@ def _read_offsets(column: pa.Array) -> memoryview:
 
 
 def _find_heavy_cells(column: pa.Array, first: int, most: int) -> Iterator[int]:
-    """The rows, counted from `first` on, whose cell takes more than so many bytes."""
+    """Yield the rows, counted from `first` on, whose cell takes more than so many bytes."""
     if column.nbytes <= most or not len(column):
         return
     if len(column) == 1:

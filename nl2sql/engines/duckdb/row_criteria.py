@@ -41,7 +41,11 @@ _TURNED_AROUND: Final = {"<": True, "<=": True, ">": False, ">=": False, "=": Fa
 
 
 def write_criteria(criteria: Criteria, types: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """A condition for each group of tests, and the parameters of all, in their order. QueryError."""
+    """Return a condition for each group of tests, and the parameters of all, in their order.
+
+    Raises:
+        QueryError: a test's column is unknown, or its value is of another type.
+    """
     conditions, texts = [], []
     for group in criteria:
         tests = []
@@ -56,7 +60,10 @@ def write_criteria(criteria: Criteria, types: tuple[str, ...]) -> tuple[list[str
 
 
 def write_sum(column: str, kind: str) -> str:
-    """The exact sum of a column of numbers as text; of doubles with many decimals the nearest that adding gives."""
+    """Return SQL for the exact sum of a column of numbers as text.
+
+    Of doubles with many decimals it is the nearest that adding gives.
+    """
     if not is_float(kind):
         return _TEXT.format(f"system.main.sum({column})")
     entered = f"TRY_CAST({_TEXT.format(column)} AS DECIMAL({_MAX_DIGITS}, {_MAX_SUMMED_DECIMALS}))"
@@ -89,7 +96,7 @@ def _write_criterion(one: Criterion, kind: str) -> tuple[str, list[str]]:
 
 
 def _write_text(column: str, kind: str) -> str:
-    """The value's text, as near to what a page shows of it as the engine writes it."""
+    """Return the value's text, as near to what a page shows of it as the engine writes it."""
     if kind == "BLOB":
         return f"system.main.hex({column})"
     text = _TEXT.format(column)
@@ -98,7 +105,7 @@ def _write_text(column: str, kind: str) -> str:
 
 
 def _compare_shown(column: str, kind: str, one: Criterion) -> tuple[str, list[str]]:
-    """The number's digits as they are shown, without separators."""
+    """Return the number's digits as they are shown, without separators."""
     if not is_numeric(kind):
         raise _make_comparison_error(kind, one.text)
     relation = "{} = ?" if one.comparison is Comparison.SHOWN_AS else "system.main.contains({}, ?)"
@@ -107,7 +114,7 @@ def _compare_shown(column: str, kind: str, one: Criterion) -> tuple[str, list[st
 
 
 def _write_shown(column: str, kind: str, one: Criterion) -> list[str]:
-    """The texts that the number may be shown as, rounded to its decimals; for a float two, for lack of exact halves."""
+    """Return the texts that the number may be shown as, rounded; two for a float, which has no exact half."""
     decimals = min(max(one.decimals, 0), _MAX_DECIMALS)
     number = f"system.main.multiply({column}, 100)" if one.is_percent else column
     if is_whole(kind) and not one.is_percent and not decimals:
@@ -124,7 +131,7 @@ def _write_shown(column: str, kind: str, one: Criterion) -> list[str]:
 
 
 def _compare(column: str, kind: str, relation: str, text: str) -> tuple[str, list[str]]:
-    """The value itself, as the column's type orders it."""
+    """Return the value itself, as the column's type orders it."""
     if is_numeric(kind):
         return _compare_number(column, kind, relation, text)
     if is_temporal(kind):
@@ -138,7 +145,7 @@ def _compare(column: str, kind: str, relation: str, text: str) -> tuple[str, lis
 
 
 def _compare_number(column: str, kind: str, relation: str, text: str) -> tuple[str, list[str]]:
-    """The comparison with a number of any size and any decimals, without rounding it to the column's own."""
+    """Return the comparison with a number of any size and any decimals, without rounding it to the column's own."""
     try:
         wanted = Decimal(text)
     except InvalidOperation as exc:

@@ -19,7 +19,9 @@ from nl2sql.engines.files.data_sources import DataSource, PreparedDatabase
 from nl2sql.engines.worker.child_process import ChildProcess, take_process
 from nl2sql.engines.worker.deadline_timer import Alarm
 from nl2sql.engines.worker.pipe_frames import Message
+from nl2sql.engines.worker.pipe_messages import MOVED
 from nl2sql.engines.worker.worker_request import Call, cancel_on_token
+from nl2sql.errors import DatabaseError
 from nl2sql.types import Limits, Schema
 
 Read = TypeVar("Read")
@@ -77,7 +79,11 @@ class WorkerHandle:
         read: Callable[[Message], Read],
         cancel: CancelToken | None = None,
     ) -> Read:
-        """What `read` makes of the one reply to a request. Errors as `Call.receive`."""
+        """Return what `read` makes of the one reply to a request.
+
+        Raises:
+            QueryError, LimitError, CancelledError, DatabaseError: as `Call.receive`.
+        """
         with self.open_call(request, seconds, None, cancel) as call:
             message, _ = call.receive()
             with call.check_reply():
@@ -123,7 +129,7 @@ class WorkerHandle:
         self._alarm.close()
 
     def _ensure_ready(self, limits: Limits, cancel: CancelToken | None) -> ChildProcess:
-        """The process, once it has opened the database. DatabaseError where it cannot."""
+        """Return the process, once it has opened the database."""
         running = self._limits
         if (limits.memory, limits.spill) != (running.memory, running.spill) or limits.seconds > running.seconds:
             if self._process is not None:
@@ -165,7 +171,7 @@ class WorkerHandle:
         }
         self._process, self._held = process, {}
         self._kept.clear()
-        self._opening = Call(process, self._alarm, request, START_SECONDS)
+        self._opening = Call(process, self._alarm, request, START_SECONDS, _make_open_error)
         self._tell_schema()
         return process
 
@@ -182,3 +188,21 @@ class WorkerHandle:
         if process is not None:
             _LOG.debug("worker %d is closed", process.pid)
             process.close()
+
+
+def _make_open_error(text: str) -> DatabaseError:
+    """Return why DuckDB does not open the file, by what it says of it."""
+    if text.endswith(MOVED):
+        return DatabaseError(text, "Open it again.")
+    if "lock on file" in text:
+        return DatabaseError(
+            "the database is locked: another process has it open for writing", "Close that program, then try again."
+        )
+    if "version" in text:
+        return DatabaseError(
+            "the database was written by another version of DuckDB than this one opens",
+            "Export it there (EXPORT DATABASE) and import it with this version, or upgrade.",
+        )
+    return DatabaseError(
+        "the file is damaged, or is not a DuckDB database", "Restore it from a copy, or make it anew from its source."
+    )

@@ -99,7 +99,7 @@ class Worker:
             write_frame(self._pipe, {"kind": "error", "error": "reply", "message": str(error)})
 
     def _explain_missing_file(self) -> Mapping[str, Any] | None:
-        """The error to tell where a failure is explained by a data file that has gone, else None."""
+        """Return the error to tell where a failure is explained by a data file that has gone, else None."""
         gone = [path for path in self._data_files if not Path(path).exists()]
         if not gone:
             return None
@@ -153,7 +153,7 @@ class Worker:
         return {"kind": "repaired", "report": pipe_messages.encode_report(report)}
 
     def _open_parser(self) -> tuple[Any, Callable[[], None]]:
-        """A parser over a connection of its own, and what interrupts it."""
+        """Return a parser over a connection of its own, and what interrupts it."""
         from nl2sql.engines.duckdb.duckdb_parser import DuckDBParser
 
         connection = self._connection.cursor()
@@ -188,7 +188,7 @@ class Worker:
             return self._send(request, PreparedQuery(sql, relation.columns, relation.types), cursor)
 
     def _run_explain(self, sql: str, cursor: Any) -> PreparedQuery:
-        """What EXPLAIN says, as a query that gives it: run once, and without the folders of data files."""
+        """Return what EXPLAIN says, as a query that gives it: run once, and without the folders of data files."""
         from nl2sql.engines.duckdb.result_sender import PreparedQuery
         from nl2sql.guard import mask_paths
 
@@ -201,7 +201,7 @@ class Worker:
         return PreparedQuery(given, relation.columns, relation.types, texts)
 
     def _answer_page(self, request: Message) -> Mapping[str, Any]:
-        """A window of a query's rows, how many it has, or sums; the query runs only where its rows are not kept."""
+        """Return a window of a query's rows, their count, or sums; the query runs only where its rows are not kept."""
         from nl2sql.engines.duckdb.result_sender import PreparedQuery
         from nl2sql.engines.worker import pipe_messages
         from nl2sql.errors import QueryError
@@ -221,7 +221,7 @@ class Worker:
 
     @contextlib.contextmanager
     def _open_cached(self, sql: str) -> Iterator[CachedResult]:
-        """The kept rows of the text, whose cursor a request to stop interrupts."""
+        """Open the kept rows of the text, whose cursor a request to stop interrupts."""
         self._kept.evict_excess()
         try:
             kept = self._kept.get(sql)
@@ -243,7 +243,7 @@ class Worker:
 
     @contextlib.contextmanager
     def _open_cursor(self) -> Iterator[Any]:
-        """A connection of its own for one request, since what a session sets outlives the lock."""
+        """Open a connection of its own for one request, since what a session sets outlives the lock."""
         with self._connection.cursor() as cursor:
             self._cursor = cursor
             try:
@@ -304,6 +304,7 @@ def _listen(requests: IO[bytes], waiting: queue.SimpleQueue[Message], worker: Wo
 def _warm_up() -> None:
     """Load what opening, judging and results need, before the order comes and before memory is limited."""
     import duckdb  # noqa: F401
+    import msgspec  # noqa: F401
     import pyarrow  # noqa: F401
     import sqlglot.dialects.duckdb  # noqa: F401
 
@@ -316,6 +317,6 @@ def _warm_up() -> None:
 
 
 def _list_names(schema: Schema) -> set[str]:
-    """The tables and the columns of each, lower case."""
+    """Return the tables and the columns of each, lower case."""
     columns = {f"{table.name}.{column.name}".lower() for table in schema.tables for column in table.columns}
     return columns | {table.name.lower() for table in schema.tables}

@@ -1,7 +1,7 @@
 """Where the data is: a database file, or data files that are imported once into a database in the cache.
 
 Parquet is not copied but read where it lies, through views. The import itself runs in a process of its own
-(`importer`); nothing here opens a database.
+(`file_importer`); nothing here opens a database.
 """
 
 from __future__ import annotations
@@ -67,11 +67,21 @@ class DataSource(Protocol):
     """Where an engine's data comes from."""
 
     def compute_fingerprint(self) -> str:
-        """Changes when the data may have changed: from names, sizes and times, without reading. DatabaseError."""
+        """Return a text that changes when the data may have: from names, sizes and times, without reading.
+
+        Raises:
+            DatabaseError: the data is not there.
+        """
         ...
 
     def prepare(self) -> PreparedDatabase:
-        """The database to open, built first where it has to be. DatabaseError."""
+        """Return the database to open, built first where it has to be.
+
+        Raises:
+            DatabaseError: a file cannot be read.
+            ConfigError: the cache cannot be written.
+            LimitError: the files are too large for this machine.
+        """
         ...
 
 
@@ -82,11 +92,12 @@ class DatabaseFile:
     path: Path
 
     def compute_fingerprint(self) -> str:
-        """Of the file and the write-ahead log beside it."""
+        """Return that of the file and of the write-ahead log beside it."""
         log = self.path.with_name(self.path.name + ".wal")
         return _compute_fingerprint([self.path, *([log] if log.exists() else [])])
 
     def prepare(self) -> PreparedDatabase:
+        """As `DataSource.prepare`: the file itself."""
         return PreparedDatabase(self.path)
 
 
@@ -99,7 +110,7 @@ class Listing:
     notes: tuple[str, ...] = ()
 
     def compute_fingerprint(self) -> str:
-        """As `Source.fingerprint`."""
+        """As `DataSource.compute_fingerprint`."""
         return _compute_fingerprint(self.files)
 
 
@@ -116,9 +127,12 @@ class DataFiles:
     rules: Mapping[str, FileRules] = field(default_factory=dict)
 
     def list_files(self) -> Listing:
-        """The files, by name. DatabaseError where there are none, or a folder may not be read.
+        """Return the files, by name.
 
         What is no plain file is left out, as is a link that leads out of its folder, to a file or a folder.
+
+        Raises:
+            DatabaseError: there are none, or a folder may not be read.
         """
         try:
             if not self.path.is_dir():
@@ -143,10 +157,11 @@ class DataFiles:
         return Listing(tuple(path for path, _ in found), tuple(target for _, target in found), notes)
 
     def compute_fingerprint(self) -> str:
+        """As `DataSource.compute_fingerprint`: of the files and of the rules for them."""
         return self._compute_digest(self.list_files())
 
     def _compute_digest(self, listing: Listing) -> str:
-        """Of the files and of the rules by which they are read."""
+        """Return that of the files and of the rules by which they are read."""
         rules = {file.name: write_rules(self.rules[file.name]) for file in listing.files if file.name in self.rules}
         if not rules:
             return listing.compute_fingerprint()
@@ -155,9 +170,12 @@ class DataFiles:
         ).hexdigest()
 
     def prepare(self) -> PreparedDatabase:
-        """The imported database, from the cache or built now; two commands don't build it twice.
+        """Return the imported database, from the cache or built now; two commands don't build it twice.
 
-        ConfigError where the cache cannot be written, LimitError where the files are too large for this machine.
+        Raises:
+            DatabaseError: a file cannot be read.
+            ConfigError: the cache cannot be written.
+            LimitError: the files are too large for this machine.
         """
         listing = self.list_files()
         source = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:_CONTENT_DIGITS]
@@ -184,7 +202,7 @@ class DataFiles:
 
 
 def _follow(path: Path, folder: Path) -> tuple[Path | None, str]:
-    """The plain file that an entry of the folder is or leads to, or None; and why a link is left out.
+    """Return the plain file that an entry of the folder is or leads to, or None; and why a link is left out.
 
     `folder` is a whole path without links.
     """
@@ -311,7 +329,11 @@ def _report(progress: _Progress, on_progress: Progress) -> None:
 
 
 def _read_reply(message: Mapping[str, Any], files: int) -> _Progress | list[tuple[int, TableAccount]]:
-    """What the importer says. The error that it tells, DatabaseError where it says nothing that can be read."""
+    """Return what the importer says.
+
+    Raises:
+        DatabaseError, LimitError: it tells of one, or says nothing that can be read.
+    """
     try:
         if message["kind"] == "progress":
             done, total = pipe_messages.expect_number(message["done"]), pipe_messages.expect_number(message["total"])
@@ -356,12 +378,16 @@ def _write_rules(rules: Mapping[str, FileRules]) -> dict[str, Any]:
 
 
 def _name_accounts(database: Path) -> Path:
-    """The file that holds the accounts of that database's tables."""
+    """Return the file that holds the accounts of that database's tables."""
     return database.with_name(f"{database.name}.json")
 
 
 def _read_accounts(database: Path) -> tuple[TableAccount, ...]:
-    """The accounts that were kept with the database. DatabaseError where they are no longer there."""
+    """Return the accounts that were kept with the database.
+
+    Raises:
+        DatabaseError: they are no longer there.
+    """
     try:
         kept = json.loads(_name_accounts(database).read_text(encoding="utf-8"))
         return tuple(map(read_account, kept))
@@ -372,7 +398,7 @@ def _read_accounts(database: Path) -> tuple[TableAccount, ...]:
 
 
 def compute_import_bounds(listing: Listing) -> tuple[dict[str, Any], float]:
-    """What the import may take of this machine, and how long it may take: no honest file comes near it."""
+    """Return what the import may take of this machine, and how long it may take: no honest file comes near it."""
     kinds = [find_kind(file) for file in listing.files]
     sizes = [_stat(file).st_size for file in listing.targets]
     read = sum(size for size, kind in zip(sizes, kinds, strict=True) if kind not in ("parquet", "excel"))
@@ -384,7 +410,7 @@ def compute_import_bounds(listing: Listing) -> tuple[dict[str, Any], float]:
 
 
 def _name_lock(database: Path) -> Path:
-    """The file that is locked while that database is built."""
+    """Return the file that is locked while that database is built."""
     return database.with_name(f"{database.name}.lock")
 
 

@@ -85,11 +85,11 @@ class Reporter:
             threading.Thread(target=self._tell_often, daemon=True).start()
 
     def start(self, connection: duckdb.DuckDBPyConnection, total: int) -> None:
-        """From now on that connection reads so many bytes."""
+        """Report from now on that this connection reads, of so many bytes in all."""
         self._connection, self._total = connection, total
 
     def begin(self, name: str, size: int) -> None:
-        """The next file is under way; an empty name stands for what is left to do once all are read."""
+        """Report that the next file is under way; an empty name stands for what is left to do once all are read."""
         self._before += self._size
         self._name, self._size, self._done = name, size, self._before
         self._tell()
@@ -236,7 +236,7 @@ def _import_within(
     rules: Mapping[str, FileRules],
     database: str,
 ) -> list[TableAccount]:
-    """Make the file's tables, within the bounds, and tell how. UnreadableError."""
+    """Make the file's tables, within the bounds, and return how each was made."""
     import duckdb
 
     file = source.path
@@ -273,7 +273,7 @@ def _is_full(folder: Path, bounds: Bounds) -> bool:
 
 
 def _open(file: Path) -> IO[bytes]:
-    """The file, opened as what it is itself: no link, and nothing that would have its reader wait. UnreadableError."""
+    """Open the file as what it is itself: no link, and nothing that would have its reader wait."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         opened = os.fdopen(os.open(file, flags), "rb")
@@ -292,7 +292,11 @@ def _make_link_error(file: Path) -> UnreadableError:
 
 
 def _check_size(file: Path) -> int:
-    """Its bytes. UnreadableError where it cannot be read, is empty, or has a name that DuckDB cannot be given."""
+    """Return its bytes.
+
+    Raises:
+        UnreadableError: it cannot be read, is empty, or has a name that DuckDB cannot be given.
+    """
     try:
         str(file).encode()
     except UnicodeEncodeError as error:
@@ -345,7 +349,7 @@ def _import(
 def _view_parquet(
     connection: duckdb.DuckDBPyConnection, file: Path, called: Path, table: str, end: str, *, copies: bool
 ) -> TableAccount:
-    """A view of the file where it lies, or a copy; names that no query could hold are made plain."""
+    """Make a view of the file where it lies, or a copy; names that no query could hold are made plain."""
     reader = f"read_parquet({quote_literal(escape_glob(str(file)))})"
     found = [str(row[0]) for row in connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()]
     columns = name_columns(found, len(found), clean_column_name)

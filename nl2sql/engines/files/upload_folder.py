@@ -24,7 +24,11 @@ class UploadFolder:
     """A folder under the cache, `path`, that goes with `close`, with this object, or with the program."""
 
     def __init__(self, cache_dir: Path) -> None:
-        """Make the folder. ConfigError where that is not possible."""
+        """Make the folder.
+
+        Raises:
+            ConfigError: that is not possible.
+        """
         parent = cache_dir / FOLDER
         self.path = parent / uuid.uuid4().hex
         try:

@@ -32,7 +32,11 @@ class UploadedFiles:
     """A DuckDB file made of data files, in a folder that goes with `close`, with this object, or with the program."""
 
     def __init__(self, catalog: str, cache_dir: Path) -> None:
-        """Make the folder. ConfigError where that is not possible."""
+        """Make the folder.
+
+        Raises:
+            ConfigError: that is not possible.
+        """
         self.catalog = catalog
         self.tables: tuple[Upload, ...] = ()
         self.accounts: tuple[TableAccount, ...] = ()
@@ -66,9 +70,15 @@ class SourceWithUploads:
     uploads: UploadedFiles
 
     def compute_fingerprint(self) -> str:
+        """As `DataSource.compute_fingerprint`: of the source and of this upload."""
         return hashlib.sha256(f"{self.base.compute_fingerprint()} {self.uploads.folder.name}".encode()).hexdigest()
 
     def prepare(self) -> PreparedDatabase:
+        """As `DataSource.prepare`: the source's, with the uploads attached.
+
+        Raises:
+            DatabaseError: the uploads are gone, or as the source raises it.
+        """
         if not self.uploads.is_open:
             raise DatabaseError("the uploaded files are gone", "Upload them again.")
         base = self.base.prepare()
@@ -77,7 +87,7 @@ class SourceWithUploads:
 
 
 def choose_catalog_name(schema: Schema, database: Path) -> str:
-    """What SQL is to call the uploads: like no schema or table of the base, and not like the base itself."""
+    """Return what SQL is to call the uploads: unlike every schema and table of the base, and unlike the base itself."""
     taken = {table.name.partition(".")[0].lower() for table in schema.tables}
     taken |= {database.name.partition(".")[0].lower(), database.stem.lower()}
     number, name = 1, CATALOG
@@ -88,7 +98,11 @@ def choose_catalog_name(schema: Schema, database: Path) -> str:
 
 
 def join_schemas(base: Schema, uploaded: Schema, catalog: str) -> Schema:
-    """The schema of both. DatabaseError where the base has come to have names like the uploads'."""
+    """Return the schema of both.
+
+    Raises:
+        DatabaseError: the base has come to have names like those of the uploads.
+    """
     if any(table.name.lower().startswith(f"{catalog}.") for table in base.tables):
         raise DatabaseError(f"the database has changed, and has a schema {catalog} now", "Upload the files again.")
     return replace(base, tables=(*base.tables, *uploaded.tables))
@@ -99,8 +113,10 @@ def import_files(
 ) -> UploadedFiles:
     """Import the files for one session; `rules` say how to read them, by their names.
 
-    DatabaseError names the file, and the line, that cannot be read; LimitError where they are too large; ConfigError
-    where the cache cannot be written.
+    Raises:
+        DatabaseError: a file, which the text names with the line, cannot be read.
+        LimitError: they are too large.
+        ConfigError: the cache cannot be written, or rules are for no file of these.
     """
     paths = [_check_file(Path(file)) for file in files]
     if not paths:
@@ -126,7 +142,7 @@ def import_files(
 
 
 def _check_file(path: Path) -> Path:
-    """The whole path of a data file that is there. DatabaseError."""
+    """Return the whole path of a data file that is there."""
     if not is_data_file(path):
         raise DatabaseError(f"{path.name} is not a kind of file that can be uploaded", f"Upload one of: {KINDS_TEXT}.")
     if not path.is_file():
@@ -138,7 +154,7 @@ def _check_file(path: Path) -> Path:
 
 
 def _check_rules(paths: Sequence[Path], rules: Mapping[str, FileRules]) -> None:
-    """ConfigError where rules are none, or for no file of these."""
+    """Refuse rules that are none, or for no file of these."""
     names = {path.name for path in paths}
     for name, one in rules.items():
         if not isinstance(one, FileRules):

@@ -64,7 +64,11 @@ class ChildProcess:
     """
 
     def __init__(self, module: str) -> None:
-        """Start it. DatabaseError where the system does not let it start, or has no room for its folder."""
+        """Start it.
+
+        Raises:
+            DatabaseError: the system does not let it start, or has no room for its folder.
+        """
         try:
             self._start(module)
         except OSError as exc:
@@ -91,6 +95,7 @@ class ChildProcess:
 
     @property
     def pid(self) -> int:
+        """The process's id."""
         return self._popen.pid
 
     @property
@@ -105,9 +110,10 @@ class ChildProcess:
             write_frame(pipe, message, text_bytes=ANY_BYTES)
 
     def receive(self, payload_bytes: int = 0) -> tuple[Message, bytes]:
-        """Wait for the next message, with at most so many bytes behind it. ProcessEnded where there will be none.
+        """Wait for the next message, with at most so many bytes behind it. A child that writes anything else is killed.
 
-        A child that writes anything else is killed.
+        Raises:
+            ProcessExitError: the child has ended, and there will be none.
         """
         assert self._popen.stdout is not None
         try:
@@ -120,7 +126,7 @@ class ChildProcess:
         return frame
 
     def kill(self) -> None:
-        """Kill it at once, from any thread; whoever waits in `receive` gets ProcessEnded."""
+        """Kill it at once, from any thread; whoever waits in `receive` gets ProcessExitError."""
         self._popen.kill()
 
     def close(self) -> None:
@@ -149,7 +155,7 @@ def start_spare(module: str) -> None:
 
 
 def take_process(module: str) -> ChildProcess:
-    """The child that was started ahead, or a new one."""
+    """Return the child that was started ahead, or a new one."""
     spare = _spares.pop(module, None)
     return spare if spare is not None and not spare.has_ended else ChildProcess(module)
 

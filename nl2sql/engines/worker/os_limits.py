@@ -32,7 +32,7 @@ def set_limits(memory: int, spill: int, data_files: int) -> dict[str, bool]:
     """Limit this process from here on: `memory` bytes more than it uses now, files of at most `spill` bytes.
 
     Without `spill` a file may still take the few last words of a process that dies: its stderr is one.
-    Returns which limits hold, by name: address_space, file_size, open_files, core, processes, cpu.
+    Return which limits hold, by name: address_space, file_size, open_files, core, processes, cpu.
     """
     names = ("address_space", "file_size", "open_files", "core", "processes", "cpu")
     if sys.platform == "win32":
@@ -67,7 +67,7 @@ def allow_cpu(seconds: float, threads: int) -> None:
 
 
 def find_machine_memory() -> int:
-    """The bytes of memory that this machine, or the container in it, has; a modest guess where nobody can tell."""
+    """Return the bytes of memory that this machine, or its container, has; a modest guess where that is unknown."""
     try:
         memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):

@@ -30,7 +30,9 @@ def write_frame(
 ) -> None:
     """Write one frame and flush. `payload` is anything with the buffer protocol.
 
-    OSError where the pipe is broken; FrameError, and nothing is written, where the message is longer than `text_bytes`.
+    Raises:
+        OSError: the pipe is broken.
+        FrameError: the message is longer than `text_bytes`; nothing is written.
     """
     text = json.dumps(message, separators=(",", ":")).encode()
     if len(text) > text_bytes:
@@ -45,9 +47,10 @@ def write_frame(
 def read_frame(
     pipe: IO[bytes], payload_bytes: int = TEXT_BYTES, *, text_bytes: int = TEXT_BYTES
 ) -> tuple[Message, bytes] | None:
-    """The next frame, or None where the pipe ended, be it in the middle of one.
+    """Return the next frame, or None where the pipe ended, be it in the middle of one.
 
-    FrameError where it is none, or its message or payload is longer than given here.
+    Raises:
+        FrameError: it is none, or its message or payload is longer than given here.
     """
     head = pipe.read(_HEAD.size)
     if not head.startswith(_MAGIC[: len(head)]):

@@ -44,7 +44,11 @@ class WorkerStream:
         self.hash: str | None = None
 
     def read_batches(self) -> Iterator[pa.RecordBatch]:
-        """The rows, batch by batch, once; one empty batch where there are none. Raises as `Engine.execute`."""
+        """Yield the rows, batch by batch, once; one empty batch where there are none.
+
+        Raises:
+            QueryError, LimitError, CancelledError, DatabaseError: as `Engine.execute`.
+        """
         import pyarrow as pa
 
         empty = True
@@ -61,7 +65,7 @@ class WorkerStream:
             yield pa.RecordBatch.from_pylist([], self.arrow_schema)
 
     def _read_batch(self, payload: bytes) -> pa.RecordBatch:
-        """The batch, once it is known to hold together, and no more than it may."""
+        """Return the batch, once it is known to hold together, and no more than it may."""
         import pyarrow as pa
 
         buffer = pa.py_buffer(payload)
@@ -82,14 +86,14 @@ class WorkerStream:
 
 
 def _list_arrow_errors() -> tuple[type[Exception], ...]:
-    """The errors by which Arrow shows that something is no batch, or no schema."""
+    """Return the errors by which Arrow shows that something is no batch, or no schema."""
     import pyarrow as pa
 
     return pa.ArrowException, OSError, EOFError, MemoryError
 
 
 def _check_schema(schema: pa.Schema, columns: int) -> pa.Schema:
-    """The schema, where it has so many columns, all of types that a worker sends."""
+    """Return the schema, where it has so many columns, all of types that a worker sends."""
     if len(schema) != columns or not all(field.name is not None and _is_known(field.type) for field in schema):
         raise ValueError("columns that no worker sends")
     return schema
@@ -123,7 +127,7 @@ def _is_known(kind: pa.DataType) -> bool:
 
 
 def _replace_decimals(kind: pa.DataType) -> pa.DataType:
-    """The type with plain bytes for decimals: a HUGEINT may have a digit more than Arrow allows to one."""
+    """Return the type with plain bytes for decimals: a HUGEINT may have a digit more than Arrow allows to one."""
     import pyarrow as pa
 
     if pa.types.is_decimal128(kind):

@@ -60,9 +60,11 @@ class WorkerPool(Generic[Handle]):
     def take_worker(
         self, cancel: CancelToken | None, is_preferred: Callable[[Handle], bool] | None = None
     ) -> Iterator[Handle]:
-        """A worker for this caller alone: of the free ones that it prefers, or the one used last, or a new one.
+        """Open a context with a worker for this caller alone: a free one that it prefers, the last used, or a new one.
 
-        DatabaseError once closed, CancelledError once cancelled.
+        Raises:
+            DatabaseError: the pool is closed.
+            CancelledError: `cancel` was set.
         """
         worker = self._wait_for_worker(cancel, is_preferred)
         try:
@@ -76,7 +78,11 @@ class WorkerPool(Generic[Handle]):
             return next((n for n, place in enumerate(self._waiting, start=1) if place.cancel is cancel), 0)
 
     def raise_if_closed(self) -> None:
-        """Raise DatabaseError once closed."""
+        """Do nothing while the pool is open.
+
+        Raises:
+            DatabaseError: it is closed.
+        """
         if self._closed:
             raise DatabaseError("the database is closed", "Open it again.")
 

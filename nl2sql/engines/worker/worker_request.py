@@ -11,7 +11,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
@@ -30,14 +30,23 @@ _WHAT: Final = {
 }
 _UNFIT: Final = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
 _LOG: Final = logging.getLogger(__name__)
+ExplainOpen = Callable[[str], DatabaseError]
 _numbers: Final = itertools.count(1)
 
 
 class Call:
     """A request and its replies. Only time spent waiting for the worker counts towards `seconds`."""
 
-    def __init__(self, worker: ChildProcess, alarm: Alarm, request: Mapping[str, Any], seconds: float) -> None:
-        self._worker, self._alarm = worker, alarm
+    def __init__(
+        self,
+        worker: ChildProcess,
+        alarm: Alarm,
+        request: Mapping[str, Any],
+        seconds: float,
+        explain_open: ExplainOpen | None = None,
+    ) -> None:
+        """Send the request. `explain_open` is asked for the error where the worker could not open the database."""
+        self._worker, self._alarm, self._explain_open = worker, alarm, explain_open
         self._id = next(_numbers)
         self._seconds, self._left = seconds, seconds
         self._what = _WHAT.get(request["op"], "the query")
@@ -50,7 +59,14 @@ class Call:
         worker.send({**request, "id": self._id})
 
     def receive(self) -> tuple[Message, bytes]:
-        """The next reply. LimitError, QueryError, DatabaseError, or CancelledError after `cancel`."""
+        """Return the next reply.
+
+        Raises:
+            LimitError: time, memory or bytes ran out.
+            QueryError: the database refuses the query.
+            DatabaseError: the database, or the worker, failed.
+            CancelledError: `cancel` was called.
+        """
         started = time.monotonic()
         with self._lock:
             if not self._reason:
@@ -85,9 +101,12 @@ class Call:
 
     @contextlib.contextmanager
     def check_reply(self, *kinds: type[Exception]) -> Iterator[None]:
-        """While a reply is read: DatabaseError where it has not the form that it should have, and a new worker then.
+        """Open a context in which a reply is read; one that has not the form it should have costs the worker.
 
         `kinds` are further errors by which that shows.
+
+        Raises:
+            DatabaseError: the reply has another form.
         """
         unfit: tuple[type[Exception], ...] = (*_UNFIT, *kinds)
         try:
@@ -153,8 +172,8 @@ class Call:
         if kind == "query":
             return QueryError(text, hint)
         self.broken = True
-        if kind == "open":
-            return _make_open_error(text)
+        if kind == "open" and self._explain_open is not None:
+            return self._explain_open(text)
         return DatabaseError(f"the database failed: {text}", "Check that its file is still there and whole.")
 
     def _make_exit_error(self, exc: ProcessExitError) -> NL2SQLError:
@@ -190,7 +209,7 @@ class Call:
 
 
 def cancel_on_token(call: Call, cancel: CancelToken | None) -> AbstractContextManager[None]:
-    """A context in which cancelling the token cancels the call."""
+    """Return a context in which cancelling the token cancels the call."""
     return cancel.call_on_cancel(call.cancel) if cancel else contextlib.nullcontext()
 
 
@@ -198,24 +217,6 @@ def _make_garbled_error() -> DatabaseError:
     return DatabaseError(
         "the database's worker process gave a reply that cannot be read",
         "Run it again: a new worker is used. If it happens again, the data may be damaged, or made to do harm.",
-    )
-
-
-def _make_open_error(text: str) -> DatabaseError:
-    """Why DuckDB does not open the file, by what it says of it."""
-    if text.endswith(pipe_messages.MOVED):
-        return DatabaseError(text, "Open it again.")
-    if "lock on file" in text:
-        return DatabaseError(
-            "the database is locked: another process has it open for writing", "Close that program, then try again."
-        )
-    if "version" in text:
-        return DatabaseError(
-            "the database was written by another version of DuckDB than this one opens",
-            "Export it there (EXPORT DATABASE) and import it with this version, or upgrade.",
-        )
-    return DatabaseError(
-        "the file is damaged, or is not a DuckDB database", "Restore it from a copy, or make it anew from its source."
     )
 
 

@@ -1,6 +1,8 @@
 """Interprets an endpoint's refusal: try again, ask in another way, or tell the user what to do.
 
 Pure: a status and a body in, a verdict or an error out. It neither waits nor sends.
+
+Written by hand: the `openai` SDK's exceptions carry a status, but not what to ask otherwise, in many servers' words.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The only module that imports the SDK: its exceptions are mapped to EndpointError here. The SDK does what it does well:
 it builds URLs, headers and bodies, authenticates, keeps connections and reports what failed. Written by hand is what it
-cannot do:
+cannot do (docs/decisions/0006-openai-package.md):
 
 - Retries (`max_retries=0`): `openai_client` changes the request between attempts, counts their tokens, and stops
   waiting when a question is cancelled.

@@ -2,6 +2,8 @@
 
 Pure: bytes and headers in, dicts out. It opens no connection. Everything read has a size limit: an event, an answer, an
 answer after decompression, and an error message.
+
+Written by hand: the `openai` SDK's parser of events has no size limit and raises at the first oddity of a server.
 """
 
 from __future__ import annotations
