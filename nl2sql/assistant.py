@@ -35,10 +35,10 @@ from nl2sql.model import Progress, open_chat_model
 from nl2sql.model.chat import ChatModel
 from nl2sql.schema import SchemaBudget
 from nl2sql.schema.allowed_schema import AllowedSchema
-from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.identifiers import find_closest
 from nl2sql.store.sessions import SessionTurns, make_session_id
 from nl2sql.store.verified_queries import VerifiedQuery, find_answering_query
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import (
     Answer,
     CheckedSQL,

@@ -24,10 +24,10 @@ from nl2sql.errors import DatabaseError, LimitError
 from nl2sql.importing.import_account import TableAccount, list_notes
 from nl2sql.schema.access import Copy, deny_copies, quote_path
 from nl2sql.schema.allowed_schema import AllowedSchema, ColumnDoubt, add_descriptions
-from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.identifiers import quote, quote_table
 from nl2sql.schema.value_index import Hit, ValueIndex
 from nl2sql.store.verified_queries import VerifiedQueries
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import (
     Answer,
     CheckedSQL,

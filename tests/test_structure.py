@@ -28,13 +28,16 @@ HEAVY = (
 )
 
 # Each room and the rooms below it that it may import. `assistant`, the faces and `evals` may import any of them.
-FLOOR = {"types", "errors", "cancellation", "json_codec"}
+FLOOR = {"types", "errors", "cancellation", "json_codec", "text_safety", "atomic_write", "generators"}
 MAY_IMPORT = {
     "types": set(),
     "errors": {"types"},
     "cancellation": {"errors"},
     "json_codec": {"types"},
-    "config": {"errors", "types", "schema", "importing"},
+    "text_safety": set(),
+    "atomic_write": set(),
+    "generators": set(),
+    "config": {"errors", "types", "schema", "importing", "text_safety", "atomic_write"},
     "sample_database": {"errors"},
     "schema": FLOOR,
     "guard": FLOOR | {"schema"},

@@ -16,6 +16,7 @@ from ui.error_text import show_error
 from ui.markdown_escape import escape_markdown
 from ui.page_conversations import Conversation
 from ui.page_server import MAX_UPLOAD_WORKERS, Server
+from ui.table_preview import quote_name
 
 _PREVIEW_ROWS: Final = 5
 _MAX_LINES: Final = 60
@@ -52,7 +53,7 @@ def _find_accounts(assistant: Assistant, file: Path) -> list[TableAccount]:
 
 def _show_first_rows(assistant: Assistant, account: TableAccount) -> None:
     """Show the first rows as they were read."""
-    name = ".".join('"' + part.replace('"', '""') + '"' for part in account.table.split(".", 1))
+    name = ".".join(map(quote_name, account.table.split(".", 1)))
     try:
         result = assistant.run(f"SELECT * FROM {name} LIMIT {_PREVIEW_ROWS}")
     except NL2SQLError as exc:

@@ -22,13 +22,14 @@ from nl2sql.agent.query_execution import (
 )
 from nl2sql.agent.result_prompt import write_result_digest
 from nl2sql.agent.self_consistency import Candidate, Candidates, Vote, elect, is_doubtful
-from nl2sql.agent.tools import HELPERS, SQL_QUERY, ClarificationNeededError, ExecutedQuery, Toolbox
+from nl2sql.agent.tools import HELPERS, ClarificationNeededError, ExecutedQuery, Toolbox
 from nl2sql.agent.trap_search import has_grave, search_traps
 from nl2sql.cancellation import Deadline, TimeUpError
 from nl2sql.errors import GuardError, LimitError, MissingNameError, ModelError, QueryError, ToolError
+from nl2sql.generators import ReturnCapture
 from nl2sql.model.chat import ChatModel
 from nl2sql.schema import estimate_tokens
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import (
     CheckedSQL,
     Clarification,
@@ -41,6 +42,7 @@ from nl2sql.types import (
     Step,
     StepKind,
     ToolCall,
+    ToolName,
     Trap,
     Usage,
 )
@@ -252,12 +254,11 @@ class AgentRun:
         start = time.perf_counter()
         pieces = self.model.stream(conversation, offered, max_tokens=max_tokens, cancel=self.deadline)
         try:
-            while True:
-                piece = next(pieces)
+            captured = ReturnCapture(pieces)
+            for piece in captured:
                 if speaking:
                     yield Event(EventKind.TEXT, piece)
-        except StopIteration as stop:
-            reply: Reply = stop.value
+            reply = captured.value
         finally:
             pieces.close()
             outcome.model_seconds += time.perf_counter() - start
@@ -279,7 +280,7 @@ class AgentRun:
         arguments: Mapping[str, Any] = call.arguments
         try:
             arguments = self.tools.check_arguments(call)
-            if call.name == SQL_QUERY:
+            if call.name == ToolName.SQL_QUERY:
                 with self.deadline.pause():
                     content = yield from self._run_query(arguments["query"])
             elif function := self.tools.functions.get(call.name):
@@ -363,12 +364,12 @@ class AgentRun:
         shown, taken = list(self.conversation), False
         messages: Sequence[Message] = self.conversation[-2:]
         if not self.model.calls_tools:
-            shown[-1] = self.model.make_tool_message("", SQL_QUERY, prompts.ask_to_reconsider(grave))
+            shown[-1] = self.model.make_tool_message("", ToolName.SQL_QUERY, prompts.ask_to_reconsider(grave))
         try:
             reply = yield from self._call_model(shown, speaking=False)
         except (ModelError, TimeUpError):
             return messages
-        call = next((call for call in reply.calls if call.name == SQL_QUERY), None)
+        call = next((call for call in reply.calls if call.name == ToolName.SQL_QUERY), None)
         query = call.arguments.get("query") if call is not None else None
         if call is not None and isinstance(query, str):
             # Where the correction cannot run, the answer that is there stays.
@@ -384,7 +385,7 @@ class AgentRun:
     def _should_draw_more(self, reply: Reply) -> bool:
         """Return whether further candidates are drawn beside the first query."""
         wanted, outcome = self.task.candidates, self.outcome
-        if wanted.count < 2 or self.task.is_reviewed or [call.name for call in reply.calls] != [SQL_QUERY]:
+        if wanted.count < 2 or self.task.is_reviewed or [call.name for call in reply.calls] != [ToolName.SQL_QUERY]:
             return False
         return not wanted.is_only_if_doubtful or is_doubtful(outcome.executed_query if outcome.error is None else None)
 
@@ -415,7 +416,7 @@ class AgentRun:
         winner = vote.winner
         if winner is None or winner.reply is reply:
             return conversation[-2:]
-        call = next(call for call in winner.reply.calls if call.name == SQL_QUERY)
+        call = next(call for call in winner.reply.calls if call.name == ToolName.SQL_QUERY)
         yield Event(EventKind.SQL, self.tools.lay_out(winner.executed_query.checked))
         return (yield from self._replace_query(winner.reply, call, winner.executed_query))
 

@@ -16,10 +16,11 @@ from nl2sql.answer.question_words import is_about_now
 from nl2sql.config import ContextSettings
 from nl2sql.errors import GuardError, MissingNameError, ToolError
 from nl2sql.schema import LinkedSchema
-from nl2sql.schema.ddl_prompt import NAME_CHARS, escape_for_model
-from nl2sql.schema.identifiers import quote
+from nl2sql.schema.ddl_prompt import NAME_CHARS
+from nl2sql.schema.identifiers import quote, quote_literal
 from nl2sql.schema.profile import VALUE_CHARS
 from nl2sql.schema.value_index import Hit
+from nl2sql.text_safety import escape_for_model
 from nl2sql.types import Column, Message, MissingName, Repair, Schema, Trap
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def _write_place(hit: Hit) -> str:
 
 
 def _write_literal(text: str) -> str:
-    return "'" + escape_for_model(text, VALUE_CHARS).replace("'", "''") + "'"
+    return quote_literal(escape_for_model(text, VALUE_CHARS))
 
 
 def write_rows(digest: str, *, calls_tools: bool) -> str:
@@ -277,7 +278,7 @@ def define_tool(name: str, description: str, properties: Mapping[str, Any]) -> M
     return {
         "type": "function",
         "function": {
-            "name": name,
+            "name": str(name),
             "description": description,
             "strict": True,
             "parameters": {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from nl2sql.answer.cell_text import text_of
-from nl2sql.schema.ddl_prompt import escape_for_model
+from nl2sql.text_safety import escape_for_model
 from nl2sql.types import Result, list_column_values
 
 MAX_ROWS: Final = 20

@@ -14,11 +14,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 from nl2sql.agent.query_execution import ApprovalDeniedError, Approver, execute_query
-from nl2sql.agent.tools import SQL_QUERY, ExecutedQuery, Toolbox
+from nl2sql.agent.tools import ExecutedQuery, Toolbox
 from nl2sql.cancellation import Deadline
 from nl2sql.errors import LimitError, ToolError
+from nl2sql.generators import drain
 from nl2sql.model.chat import ChatModel
-from nl2sql.types import Event, EventKind, Reply, Result, Step, StepKind, Usage
+from nl2sql.types import Event, EventKind, Reply, Result, Step, StepKind, ToolName, Usage
 
 MIN_AGREEING_QUERIES: Final = 2
 _DECIMAL_PLACES: Final = 6
@@ -139,13 +140,14 @@ def elect(
 
 def _run_candidate(reply: Reply, tools: Toolbox, steps: list[Step], approve: Approver) -> Candidate | None:
     """The reply's query, run; None where it has none that runs."""
-    query = next((call.arguments.get("query") for call in reply.calls if call.name == SQL_QUERY), None)
+    query = next((call.arguments.get("query") for call in reply.calls if call.name == ToolName.SQL_QUERY), None)
     if not isinstance(query, str):
         return None
     start, own = time.perf_counter(), list[Step]()
     arguments: dict[str, Any] = {"query": query}
     try:
-        ran = _drain_events(execute_query(query, tools, own, approve))
+        # Its events are not passed on: SQL that may not be taken is not shown as it runs.
+        ran = drain(execute_query(query, tools, own, approve))
     except (ToolError, LimitError) as exc:
         steps.append(Step(StepKind.CANDIDATE, arguments, False, exc.message, time.perf_counter() - start))
         return None
@@ -155,16 +157,6 @@ def _run_candidate(reply: Reply, tools: Toolbox, steps: list[Step], approve: App
     arguments["repairs"] = "; ".join(repair.text for repair in ran.repairs) or None
     steps.append(Step(StepKind.CANDIDATE, arguments, True, None, time.perf_counter() - start))
     return Candidate(reply, ran)
-
-
-def _drain_events(running: Generator[Event, None, ExecutedQuery]) -> ExecutedQuery:
-    """What the generator returns, without its events: SQL that may not be taken is not shown as it runs."""
-    while True:
-        try:
-            next(running)
-        except StopIteration as stopped:
-            ran: ExecutedQuery = stopped.value
-            return ran
 
 
 def make_rows_key(result: Result) -> Any:

@@ -23,9 +23,10 @@ from nl2sql.engines.engine import CancellableJudge, Engine, RepairTask
 from nl2sql.errors import CallError, DatabaseError, LimitError, ToolError
 from nl2sql.schema import render_table
 from nl2sql.schema.allowed_schema import AllowedSchema
-from nl2sql.schema.ddl_prompt import NAME_CHARS, escape_for_model
+from nl2sql.schema.ddl_prompt import NAME_CHARS
 from nl2sql.schema.identifiers import find_closest, quote, quote_literal, quote_table
 from nl2sql.schema.value_index import fold_text
+from nl2sql.text_safety import escape_for_model
 from nl2sql.types import (
     CheckedSQL,
     Clarification,
@@ -38,6 +39,7 @@ from nl2sql.types import (
     Schema,
     Table,
     ToolCall,
+    ToolName,
     UntracedWord,
 )
 
@@ -47,25 +49,24 @@ if TYPE_CHECKING:
 _TEXT: Final = {"type": "string"}
 _OPTIONAL_TEXT: Final = {"type": ["string", "null"]}
 
-SQL_QUERY: Final = "sql_query"
-ASK_USER: Final = "ask_user"
-FIND_VALUES: Final = "find_values"
-HELPERS: Final = ("list_tables", "describe_table", FIND_VALUES, ASK_USER)
+HELPERS: Final = tuple(name for name in ToolName if name is not ToolName.SQL_QUERY)
 DEFINITIONS: Final[tuple[Mapping[str, Any], ...]] = (
-    define_tool(SQL_QUERY, "Run one read-only SQL query and get its rows.", {"query": _TEXT}),
+    define_tool(ToolName.SQL_QUERY, "Run one read-only SQL query and get its rows.", {"query": _TEXT}),
     define_tool(
-        "list_tables",
+        ToolName.LIST_TABLES,
         "List tables whose name matches a pattern such as '*order*', with their row counts.",
         {"pattern": _OPTIONAL_TEXT},
     ),
-    define_tool("describe_table", "Columns, types, keys, comments and sample values of one table.", {"table": _TEXT}),
     define_tool(
-        FIND_VALUES,
+        ToolName.DESCRIBE_TABLE, "Columns, types, keys, comments and sample values of one table.", {"table": _TEXT}
+    ),
+    define_tool(
+        ToolName.FIND_VALUES,
         "Find how a value is stored: stored spellings like a text, in one column, one table, or everywhere.",
         {"text": _TEXT, "table": _OPTIONAL_TEXT, "column": _OPTIONAL_TEXT},
     ),
     define_tool(
-        ASK_USER,
+        ToolName.ASK_USER,
         "Ask the user which reading is meant, where readings would give different answers.",
         {"question": _TEXT, "options": {"type": "array", "items": _TEXT}},
     ),
@@ -146,7 +147,7 @@ class Toolbox:
         scope: QuestionScope | None = None,
     ) -> None:
         scope = scope or QuestionScope()
-        helpers = tuple(d for d in DEFINITIONS if scope.lookup_permit or d["function"]["name"] != FIND_VALUES)
+        helpers = tuple(d for d in DEFINITIONS if scope.lookup_permit or d["function"]["name"] != ToolName.FIND_VALUES)
         self.functions = {function.name: function for function in scope.functions[:MAX_FUNCTIONS]}
         self.definitions = (*helpers, *(function.definition for function in self.functions.values()))
         self._engine = engine
@@ -164,10 +165,10 @@ class Toolbox:
         self.guard_seconds = 0.0
         self.database_seconds = 0.0
         self._tools: dict[str, Callable[..., str]] = {
-            "list_tables": self.list_tables,
-            "describe_table": self.describe_table,
-            FIND_VALUES: self.find_values,
-            ASK_USER: self.ask_user,
+            ToolName.LIST_TABLES: self.list_tables,
+            ToolName.DESCRIBE_TABLE: self.describe_table,
+            ToolName.FIND_VALUES: self.find_values,
+            ToolName.ASK_USER: self.ask_user,
         }
 
     @property
@@ -305,7 +306,7 @@ class Toolbox:
         values = list(call.arguments.values())
         if call.problem or call.name in self._definitions_by_name or len(values) != 1 or not isinstance(values[0], str):
             return call
-        return replace(call, name=SQL_QUERY, arguments={"query": values[0]}) if _SQL.match(values[0]) else call
+        return replace(call, name=ToolName.SQL_QUERY, arguments={"query": values[0]}) if _SQL.match(values[0]) else call
 
     def check_arguments(self, call: ToolCall) -> dict[str, Any]:
         """The call's arguments once they fit the tool's definition. CallError says how to mend them."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql.agent.prompts import define_tool
 from nl2sql.errors import CallError
-from nl2sql.schema.ddl_prompt import escape_for_model
 from nl2sql.schema.identifiers import find_closest
+from nl2sql.text_safety import escape_for_model
 from nl2sql.types import ToolCall
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from nl2sql.answer.cell_text import text_of
 from nl2sql.answer.display import ColumnFormat
 from nl2sql.answer.plain_tree import parse_plain, split_conjunction
 from nl2sql.answer.sql_format import write_plain_sql
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import MissingName, Result, list_column_values
 
 MAX_PROBES: Final = 4

@@ -14,8 +14,8 @@ from typing import Any, Final
 from nl2sql.answer.cell_text import text_of
 from nl2sql.answer.display import ColumnFormat, Kind
 from nl2sql.types import Comparison, Criterion
+from nl2sql.types.type_families import is_numeric, is_temporal, is_text
 
-_NUMBERS: Final = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(\d+, ?\d+\)")
 _DIGITS: Final = re.compile(r"-?\d*(?:\.\d*)?")
 _SPACES: Final = re.compile(r"[\s\u00a0\u202f'’]")
 _YEAR: Final = re.compile(r"(\d{4})")
@@ -38,17 +38,17 @@ class FilterColumn:
     @property
     def is_number(self) -> bool:
         """Whether it holds numbers."""
-        return _NUMBERS.fullmatch(self.type) is not None
+        return is_numeric(self.type)
 
     @property
     def is_day(self) -> bool:
         """Whether it holds days or moments."""
-        return self.type.startswith(("DATE", "TIMESTAMP")) and not self.type.endswith("]")
+        return is_temporal(self.type)
 
     @property
     def is_text(self) -> bool:
         """Whether it holds texts."""
-        return self.type.startswith(("VARCHAR", "ENUM")) and not self.type.endswith("]")
+        return is_text(self.type)
 
     def test(self, comparison: Comparison, text: str = "", **more: Any) -> Criterion:
         """Make one test of this column."""

@@ -16,8 +16,8 @@ from nl2sql.answer.question_words import list_words
 from nl2sql.answer.sql_format import write_plain_sql
 from nl2sql.answer.traps.ran_query import AGGREGATES, list_aggregates
 from nl2sql.answer.word_trace import match_words
-from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.value_index import fold_text
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import Schema
 
 _SHOWN_CHARS: Final = 80

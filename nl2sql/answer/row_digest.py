@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from nl2sql.answer.result_hash import make_comparable_text
 from nl2sql.types import Result
+from nl2sql.types.type_families import is_fractional, is_whole
 
 _HASH_BYTES: Final = 8
 _SALT_BYTES: Final = 16
@@ -25,9 +26,6 @@ _SALT_BYTES: Final = 16
 MAX_HASHED_ROWS: Final = 10_000
 _MAX_LISTED_CHANGES: Final = 5
 _MAX_LISTED_FIGURES: Final = 3
-# Types of measures: their values do not identify a row.
-_MEASURES: Final = ("DOUBLE", "FLOAT", "DECIMAL", "REAL")
-_WHOLE_NUMBERS: Final = ("INT", "BIGINT", "HUGEINT", "SMALLINT", "TINYINT")
 
 Mark = tuple[bytes, bytes]
 Show = Callable[[int, Any], str]
@@ -146,9 +144,10 @@ def find_key(result: Result) -> tuple[int, ...]:
     changed.
     """
     rows = result.rows
-    kinds = [column.type.upper() for column in result.columns]
-    possible = [at for at, kind in enumerate(kinds) if not kind.startswith(_MEASURES)]
-    candidates = sorted(possible, key=lambda at: (kinds[at].lstrip("U").startswith(_WHOLE_NUMBERS), at))
+    # Types of measures and lists of them: their values do not identify a row.
+    kinds = [column.type.partition("[")[0] for column in result.columns]
+    possible = [at for at, kind in enumerate(kinds) if not is_fractional(kind)]
+    candidates = sorted(possible, key=lambda at: (is_whole(kinds[at]), at))
     if len(rows) < 2:
         return ()
     for count in range(1, len(candidates) + 1):

@@ -25,6 +25,7 @@ from nl2sql.answer.filter_values import (
 )
 from nl2sql.errors import QueryError
 from nl2sql.types import Comparison, Criteria, Criterion, ResultColumn
+from nl2sql.types.type_families import is_boolean, is_float
 
 _MAX_LABEL_CHARS: Final = 60
 _MAX_VALUES: Final = 200
@@ -192,7 +193,7 @@ def _list_containing_tests(text: str, column: FilterColumn) -> Iterator[Criterio
 
 def _has_all_digits_shown(column: FilterColumn) -> bool:
     """Return whether its numbers have no digits beyond those shown."""
-    if column.format.kind is Kind.PERCENT or column.type in ("FLOAT", "DOUBLE"):
+    if column.format.kind is Kind.PERCENT or is_float(column.type):
         return False
     scale = re.search(r", ?(\d+)\)\Z", column.type)
     return int(scale[1]) == column.format.decimals if scale else not column.format.decimals
@@ -287,7 +288,7 @@ def _list_equal_tests(text: str, column: FilterColumn) -> Iterator[tuple[Criteri
         if (time := read_filter_time(text)) is not None:
             yield (column.test(Comparison.EQUAL, time),)
     else:
-        wanted = _TRUTHS.get(text.casefold(), text) if column.type == "BOOLEAN" else text
+        wanted = _TRUTHS.get(text.casefold(), text) if is_boolean(column.type) else text
         yield (column.test(Comparison.SAME_TEXT_ANY_CASE, wanted),)
 
 

@@ -17,7 +17,7 @@ from sqlglot import exp
 from nl2sql.answer.cell_text import text_of
 from nl2sql.answer.lineage import Block, is_star, list_blocks
 from nl2sql.answer.plain_tree import PlainDuckDB, name_function, parse_plain
-from nl2sql.schema.identifiers import quote_name
+from nl2sql.schema.identifiers import quote_literal, quote_name
 from nl2sql.types import ResultColumn, Schema
 
 AGGREGATES: Final = frozenset(
@@ -206,7 +206,7 @@ def _write_value(value: Any, kind: str) -> str | None:
     text = text_of(value)
     if len(text) > _MAX_TEXT_CHARS or "\0" in text:
         return None
-    literal = "'" + text.replace("'", "''") + "'"
+    literal = quote_literal(text)
     return literal if kind == "VARCHAR" else f"CAST({literal} AS {kind})"
 
 

@@ -14,17 +14,15 @@ from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
 from nl2sql.answer.cell_text import text_of
-from nl2sql.schema.ddl_prompt import make_one_line
-from nl2sql.schema.type_families import is_numeric
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import Answer, Column, Schema, Table, list_column_values
+from nl2sql.types.type_families import is_fractional, is_numeric, is_temporal, is_text
 
 _MAX_NAME_CHARS: Final = 40
 _MAX_VALUE_CHARS: Final = 40
 _CATEGORY_VALUES_RANGE: Final = (2, 20)
 _MAX_LOOKUP_ROWS: Final = 60
 _MAX_SHORT_LIST_ROWS: Final = 10
-_TEMPORAL: Final = re.compile(r"(DATE|TIMESTAMP)", re.I)
-_TEXT: Final = re.compile(r"(VARCHAR|ENUM)(?!.*\[)", re.I)
 _ENDING: Final = re.compile(r"_(id|code|key|name|no|on|at)$", re.I)
 _KEY: Final = re.compile(r"(?:^|_)(id|code|key|no|number|order|sku|year|month|day)$", re.I)
 _LABEL: Final = re.compile(r"(?:^|_)(name|title|label)$", re.I)
@@ -58,14 +56,14 @@ def suggest_follow_ups(answer: Answer, schema: Schema, limit: int = 3) -> tuple[
 def _ask_count_by_month(schema: Schema, tables: Sequence[Table]) -> Iterator[str]:
     for table in tables:
         for column in table.columns:
-            if _TEMPORAL.match(column.type) and (year := _find_last_year(column)) and not _is_measured(table):
+            if is_temporal(column.type) and (year := _find_last_year(column)) and not _is_measured(table):
                 yield f"How many {_name_things(table)} were there in each month of {year}?"
                 break
 
 
 def _ask_total_by_month(schema: Schema, tables: Sequence[Table]) -> Iterator[str]:
     for table in tables:
-        when = next((c for c in table.columns if _TEMPORAL.match(c.type) and _find_last_year(c)), None)
+        when = next((c for c in table.columns if is_temporal(c.type) and _find_last_year(c)), None)
         measure = _find_measure(table)
         if when and measure and _is_measured(table):
             yield f"What was the total {_write_words(measure.name)} in each month of {_find_last_year(when)}?"
@@ -80,7 +78,7 @@ def _ask_count_by_category(schema: Schema, tables: Sequence[Table]) -> Iterator[
 
 def _ask_highest(schema: Schema, tables: Sequence[Table]) -> Iterator[str]:
     for table in tables:
-        label = next((c for c in table.columns if _LABEL.search(c.name) and _TEXT.match(c.type)), None)
+        label = next((c for c in table.columns if _LABEL.search(c.name) and is_text(c.type)), None)
         measure = _find_measure(table)
         if label and measure and (table.row_count or 0) > _MAX_SHORT_LIST_ROWS:
             yield f"Which five {_name_things(table)} have the highest {_write_words(measure.name)}?"
@@ -102,13 +100,13 @@ _FIRST_QUESTIONS: Final[tuple[Callable[[Schema, Sequence[Table]], Iterator[str]]
 
 
 def _ask_by_time(answer: Answer, tree: exp.Select, schema: Schema, tables: Sequence[Table]) -> str | None:
-    if not _is_aggregated(tree) or any(_TEMPORAL.match(column.type) for column in answer.columns):
+    if not _is_aggregated(tree) or any(is_temporal(column.type) for column in answer.columns):
         return None
     used = {column.name.lower() for column in tree.find_all(exp.Column)}
     for table in tables:
         for column in table.columns:
             first, last = _read_year(column.minimum), _read_year(column.maximum)
-            if _TEMPORAL.match(column.type) and first and last:
+            if is_temporal(column.type) and first and last:
                 one_year = _YEAR.search(answer.sql or "") and column.name.lower() in used
                 return "And by month?" if first == last or one_year else "And by year?"
     return None
@@ -129,7 +127,7 @@ def _ask_one_value(answer: Answer, tree: exp.Select, schema: Schema, tables: Seq
     if not _is_aggregated(tree) or (answer.row_count or 0) < 2 or answer.result is None:
         return None
     for column, values in zip(answer.columns, answer.result.table.columns, strict=True):
-        if _TEXT.match(column.type):
+        if is_text(column.type):
             first = next((value for value in list_column_values(values.slice(0, 1)) if value), None)
             return f"Only for {make_one_line(text_of(first), _MAX_VALUE_CHARS)}?" if first else None
     return None
@@ -144,7 +142,7 @@ def _ask_another_year(answer: Answer, tree: exp.Select, schema: Schema, tables: 
         (_read_year(column.minimum), _read_year(column.maximum))
         for table in tables
         for column in table.columns
-        if _TEMPORAL.match(column.type)
+        if is_temporal(column.type)
     ]
     return f"And in {before}?" if any(first and last and first <= before <= last for first, last in known) else None
 
@@ -157,7 +155,7 @@ def _ask_top(answer: Answer, tree: exp.Select, schema: Schema, tables: Sequence[
         and not tree.args.get("limit")
         and len(answer.columns) > 1
     ):
-        return None if any(_TEMPORAL.match(column.type) for column in answer.columns) else "Only the top five?"
+        return None if any(is_temporal(column.type) for column in answer.columns) else "Only the top five?"
     return None
 
 
@@ -201,7 +199,7 @@ def _list_categories(schema: Schema, table: Table) -> Iterator[str]:
     for column in table.columns:
         if (
             column.name not in key_columns
-            and _TEXT.match(column.type)
+            and is_text(column.type)
             and _CATEGORY_VALUES_RANGE[0] <= len(column.values) <= _CATEGORY_VALUES_RANGE[1]
         ):
             yield _write_words(column.name)
@@ -210,7 +208,7 @@ def _list_categories(schema: Schema, table: Table) -> Iterator[str]:
 def _find_measure(table: Table) -> Column | None:
     """Return the column of amounts: with decimals if there is one; in views the last, because totals come last."""
     measures = [column for column in table.columns if _is_measure(table, column)]
-    exact = [column for column in measures if column.type.upper().startswith(("DECIMAL", "DOUBLE", "FLOAT"))]
+    exact = [column for column in measures if is_fractional(column.type)]
     fitting = exact or measures
     return fitting[-1 if table.kind == "view" else 0] if fitting else None
 

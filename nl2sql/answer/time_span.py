@@ -121,8 +121,6 @@ def _find_ends(bounds: list[Bound], schema: Schema) -> Iterator[tuple[str, str]]
     """Yield each compared date column with its last day, as far as the schema knows it."""
     for name in dict.fromkeys(bound.column for bound in bounds):
         columns = [column for table in schema.tables if (column := table.find_column(name))]
-        dates = [
-            column.maximum[:10] for column in columns if column.maximum and column.type.startswith(("DATE", "TIME"))
-        ]
+        dates = [column.maximum[:10] for column in columns if column.maximum and column.is_temporal]
         if dates:
             yield name, max(dates)

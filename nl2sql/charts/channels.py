@@ -14,7 +14,7 @@ from nl2sql.charts.column_roles import Field
 from nl2sql.charts.labels import MAX_LABEL_CHARS, LocaleNames, choose_format, make_measure_axis, make_period_axis
 from nl2sql.charts.points import Points, list_missing_labels
 from nl2sql.charts.spec_check import TAKEN_TITLES
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 
 HEIGHT_PIXELS: Final = 260
 MAX_LABEL_PIXELS: Final = 200

@@ -11,6 +11,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from typing import Final
 
+from nl2sql.schema.word_stems import list_singulars
+
 
 @dataclass(frozen=True, slots=True)
 class ChartWish:
@@ -152,7 +154,11 @@ def _is_data_word_taken(text: str, rest: str, names: Collection[str]) -> bool:
     """Return whether the part taken as a wish has a word that the data has too, and does not say `chart`."""
     taken = text.removeprefix(rest) if text.startswith(rest) else text.removesuffix(rest)
     words = {word.lower() for word in _SHARED.findall(_NAMED_CHART.sub(" ", taken))}
-    known = {part.lower().removesuffix("s") for name in names for part in _PARTS.findall(name)} if words else set()
+    known = (
+        {one for name in names for part in _PARTS.findall(name) for one in list_singulars(part.lower())}
+        if words
+        else set()
+    )
     return not words.isdisjoint(known)
 
 

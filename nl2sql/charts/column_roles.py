@@ -20,15 +20,12 @@ from typing import Any, Final
 from nl2sql.answer import column_words as vocabulary
 from nl2sql.answer.display import ColumnFormat, Kind
 from nl2sql.charts.query_shape import ColumnOrigin, QueryShape
-from nl2sql.schema.type_families import is_numeric
 from nl2sql.types import Result, list_column_values
+from nl2sql.types.type_families import is_boolean, is_float, is_numeric, is_temporal, is_text, name_family
 
 MAX_POINTS: Final = 5_000
 _MAX_LABEL_CHARS: Final = 45
 _YEAR_RANGE: Final = (1900, 2100)
-_TEMPORAL: Final = re.compile(r"(DATE|TIMESTAMP)(?!.*\[)", re.I)
-_WORDS: Final = re.compile(r"(VARCHAR|ENUM|BOOLEAN|UUID)(?!.*\[)", re.I)
-_NESTED: Final = re.compile(r"\[|STRUCT|MAP|UNION|JSON", re.I)
 PERIOD_TEXT: Final = re.compile(r"\d{4}(?:[-/ ]?(?:\d{2}|[QWK]\s?\d{1,2}|M\d{2})(?:[-/]\d{2})?)?\Z", re.I)
 _PERIOD_NAME: Final = re.compile(
     r"(?:^|(?<!per)_)(year|quarter|month|week|day|hour|weekday|jahr|quartal|monat|woche|tag|stunde|wochentag)"
@@ -265,11 +262,16 @@ def _is_daily(values: Sequence[Any]) -> bool:
 
 
 def _is_unusable(column: Field) -> bool:
-    return not column.present_values or bool(_NESTED.search(column.type)) or not (_is_known_type(column))
+    return not column.present_values or not _is_known_type(column)
 
 
 def _is_known_type(column: Field) -> bool:
-    return is_numeric(column.type) or bool(_TEMPORAL.match(column.type) or _WORDS.match(column.type))
+    return is_numeric(column.type) or is_temporal(column.type) or _has_words(column)
+
+
+def _has_words(column: Field) -> bool:
+    """Return whether the column holds words: texts, true and false, and UUIDs."""
+    return is_text(column.type) or is_boolean(column.type) or name_family(column.type) == "UUID"
 
 
 def _is_place(column: Field) -> bool:
@@ -277,12 +279,12 @@ def _is_place(column: Field) -> bool:
 
 
 def _is_time(column: Field) -> bool:
-    return bool(_TEMPORAL.match(column.type)) and not column.origin.aggregate and not column.origin.window
+    return is_temporal(column.type) and not column.origin.aggregate and not column.origin.window
 
 
 def _is_moment(column: Field) -> bool:
     """Return whether the column holds dates. A first or latest date of each row is shown, and is no axis."""
-    return bool(_TEMPORAL.match(column.type))
+    return is_temporal(column.type)
 
 
 def _is_rank(column: Field) -> bool:
@@ -305,12 +307,7 @@ def _is_period_number(column: Field) -> bool:
     if column.format.kind is Kind.CODE and column.words and column.words[-1] in vocabulary.MONTH_WORDS | {"yearmonth"}:
         return True
     named = _PERIOD_NAME.search(column.name)
-    if (
-        named is None
-        or column.type.upper().startswith(("FLOAT", "DOUBLE"))
-        or column.is_previous_period
-        or _NOW_WORDS & {*column.words}
-    ):
+    if named is None or is_float(column.type) or column.is_previous_period or _NOW_WORDS & {*column.words}:
         return False
     return _is_within(column.numbers, *_RANGES.get(named[1].lower(), (0, 53)))
 
@@ -332,7 +329,7 @@ def _is_bucket(column: Field) -> bool:
 
 
 def _is_code(column: Field) -> bool:
-    return column.type.upper() == "UUID" or (is_numeric(column.type) and column.format.kind is Kind.CODE)
+    return name_family(column.type) == "UUID" or (is_numeric(column.type) and column.format.kind is Kind.CODE)
 
 
 def _is_measure(column: Field) -> bool:
@@ -340,7 +337,7 @@ def _is_measure(column: Field) -> bool:
 
 
 def _is_period_text(column: Field) -> bool:
-    if not _WORDS.match(column.type) or not all(isinstance(value, str) for value in column.present_values):
+    if not _has_words(column) or not all(isinstance(value, str) for value in column.present_values):
         return False
     if column.origin.grain or column.origin.part or find_name_order(column.present_values) is not None:
         return not column.origin.aggregate
@@ -353,11 +350,11 @@ def _is_free_text(column: Field) -> bool:
 
 
 def _is_text_key(column: Field) -> bool:
-    return bool(column.words) and column.words[-1] in vocabulary.CODE_WORDS and bool(_WORDS.match(column.type))
+    return bool(column.words) and column.words[-1] in vocabulary.CODE_WORDS and _has_words(column)
 
 
 def _is_category(column: Field) -> bool:
-    return bool(_WORDS.match(column.type))
+    return _has_words(column)
 
 
 # The first that holds decides. Each has an example of a column that it holds for: its name, type and two values.

@@ -25,7 +25,7 @@ from nl2sql.charts.points import collect_points
 from nl2sql.charts.query_shape import QueryShape, read_query
 from nl2sql.charts.spec_check import check_spec
 from nl2sql.charts.vega_lite import write_spec
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import Result, Schema
 
 

@@ -19,7 +19,7 @@ from nl2sql.answer.display import ColumnFormat, Kind
 from nl2sql.answer.notation import NEUTRAL, Notation
 from nl2sql.charts.column_roles import Field
 from nl2sql.charts.query_shape import GRAINS
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 
 MAX_LABEL_CHARS: Final = 60
 NULL_TEXT: Final = "NULL"

@@ -27,7 +27,7 @@ from nl2sql.charts.labels import (
     write_label,
 )
 from nl2sql.charts.open_period import OpenPeriod, find_open_period
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import make_unique_names
 
 _MAX_FILLED_POINTS: Final = 2_000

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from nl2sql.charts.labels import COMPACT_WORDS
 from nl2sql.errors import ConfigError
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 
 SCHEMA: Final = "https://vega.github.io/schema/vega-lite/v6.json"
 # Vega's tooltip takes an entry of that name as the address of a picture, or as a heading.

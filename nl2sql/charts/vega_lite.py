@@ -27,7 +27,7 @@ from nl2sql.charts.labels import MAX_LABEL_CHARS
 from nl2sql.charts.points import Point, Points, fill_gaps
 from nl2sql.charts.spec_check import SCHEMA
 from nl2sql.errors import ConfigError
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 
 _ROW_HEIGHT_PIXELS: Final = 22
 _GROUPED_HEIGHT_PIXELS: Final = 12

@@ -24,7 +24,7 @@ from nl2sql.cli.terminal import print_error, print_lines
 from nl2sql.engines.duckdb import WORKER
 from nl2sql.engines.worker.child_process import start_spare
 from nl2sql.errors import BugError, NL2SQLError
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 
 _MESSAGE_CHARS: Final = 2_000
 _COMMANDS: Final = {

@@ -17,7 +17,7 @@ from nl2sql.cli.options import CommonOptions, database_options, read_text_argume
 from nl2sql.cli.resources import open_assistant
 from nl2sql.cli.terminal import print_lines, print_note
 from nl2sql.errors import DatabaseError, LimitError
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import Finding, Verdict
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from nl2sql.config import Config
 from nl2sql.database import Database
 from nl2sql.errors import NL2SQLError
 from nl2sql.importing.import_account import list_notes
-from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.identifiers import find_closest
+from nl2sql.text_safety import make_one_line
 
 _LINE_CHARS: Final = 2_000
 # The modules of the extra, and the packages that they come in.

@@ -38,7 +38,7 @@ from nl2sql.evals.example_file import EvalExample, read_examples, select_example
 from nl2sql.evals.journal import Journal
 from nl2sql.evals.report import SCORES, EvalRun, build_report, compare_reports, read_report
 from nl2sql.evals.runner import JUDGED_ROWS, run_examples
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 
 if TYPE_CHECKING:
     from nl2sql.assistant import Assistant

@@ -18,9 +18,9 @@ from nl2sql.cli.resources import open_history
 from nl2sql.cli.terminal import print_note
 from nl2sql.config import load_config
 from nl2sql.errors import ConfigError
-from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.store import HistoryEntry, make_entry_object
 from nl2sql.store.replay_diff import get_replay_sql
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import Receipt, ResultColumn
 
 if TYPE_CHECKING:

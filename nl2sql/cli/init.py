@@ -10,10 +10,11 @@ from pathlib import Path
 
 import click
 
+from nl2sql.atomic_write import write_atomically
 from nl2sql.cli.terminal import print_note
 from nl2sql.config import PROJECT_FILE, find_home
 from nl2sql.config.settings_text import format_template
-from nl2sql.config.trusted_files import TrustedFiles, write_file
+from nl2sql.config.trusted_files import TrustedFiles
 from nl2sql.errors import ConfigError
 
 
@@ -31,7 +32,7 @@ def init_command(db: str | None, force: bool) -> int:
     # The person who runs `init` trusts its file.
     TrustedFiles(find_home()).add(path.absolute(), content)
     try:
-        write_file(path, content)
+        write_atomically(path, content, sync=True)
     except OSError as exc:
         raise ConfigError(f"{path} cannot be written here: {exc.strerror}", "Check the folder.") from exc
     print_note(f'wrote {path}. Next: nl2sql doctor, then nl2sql ask "…"')

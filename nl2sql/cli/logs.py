@@ -14,7 +14,7 @@ from typing import Final
 
 from nl2sql.cli.terminal import print_note
 from nl2sql.errors import ConfigError
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 
 LOG_VARIABLE: Final = "NL2SQL_LOG"
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO}

@@ -14,7 +14,7 @@ from nl2sql.cli import results
 from nl2sql.cli.terminal import ProgressReporter, is_terminal, print_error, print_lines, print_note
 from nl2sql.exports.answer_json import make_answer_object
 from nl2sql.exports.csv_text import PLAIN_CSV, CsvStyle
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import Answer, ErrorInfo
 
 if TYPE_CHECKING:

@@ -32,11 +32,11 @@ from nl2sql.cli.terminal import print_lines, print_note
 from nl2sql.config import Config, load_config
 from nl2sql.database import Database
 from nl2sql.errors import CallError, CancelledError, ConfigError, GuardError, NL2SQLError
-from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.store import HistoryEntry, VerifiedQueries, VerifiedQuery, make_query_object
 from nl2sql.store.query_parameters import Value, parse_parameter
 from nl2sql.store.replay_diff import get_replay_sql
 from nl2sql.store.verified_queries import format_query_file
+from nl2sql.text_safety import make_one_line
 
 _LINE_CHARS: Final = 2_000
 _DECLINED_EXIT_CODE: Final = 4

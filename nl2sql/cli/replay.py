@@ -14,8 +14,8 @@ from nl2sql.cli.options import CommonOptions, database_options, limit_options, v
 from nl2sql.cli.resources import open_assistant, open_history
 from nl2sql.cli.terminal import print_lines
 from nl2sql.errors import GuardError, NL2SQLError
-from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.store.replay_diff import ReplayDiff, format_row_count, get_replay_sql, make_replay_object
+from nl2sql.text_safety import make_one_line
 
 _EXAMPLE: Final = "Example: nl2sql replay 3f9a"
 _LINE_CHARS: Final = 10_000

@@ -18,9 +18,9 @@ from nl2sql.cli.terminal import is_terminal, print_note, print_table
 from nl2sql.errors import ConfigError
 from nl2sql.exports.csv_text import PLAIN_CSV, CsvStyle
 from nl2sql.exports.row_formats import write
-from nl2sql.schema.ddl_prompt import make_one_line
-from nl2sql.schema.type_families import is_numeric
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import Result, ResultColumn, make_unique_names
+from nl2sql.types.type_families import is_numeric
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -18,9 +18,9 @@ from nl2sql.config import Config
 from nl2sql.errors import ConfigError
 from nl2sql.importing.import_account import TableAccount, write_account
 from nl2sql.schema import estimate_tokens, render_table
-from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.identifiers import find_closest
 from nl2sql.schema.serialization import encode_schema
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import Schema, Table
 
 _LINE_CHARS: Final = 400

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from nl2sql.cli.screen import escape_control_chars, find_screen, find_terminal
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import Event, EventKind
 
 if TYPE_CHECKING:

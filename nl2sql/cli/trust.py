@@ -28,8 +28,8 @@ from nl2sql.config import (
 from nl2sql.config.dbt_files import SUFFIXES, DbtFile, read_files, read_notes
 from nl2sql.config.trusted_files import PATH_CHARS, TrustedFiles, compose_trust, find_stranger
 from nl2sql.errors import ConfigError
-from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.store.verified_queries import QueryFile, VerifiedQueries
+from nl2sql.text_safety import make_one_line
 
 _VALUE_CHARS: Final = 300
 _SQL_LINES: Final = 40

@@ -17,7 +17,7 @@ from nl2sql.config.settings_table import ADDRESS_VARIABLE, KEY_VARIABLE
 from nl2sql.config.trusted_files import PATH_CHARS
 from nl2sql.errors import ConfigError
 from nl2sql.importing.file_rules import FileRules
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import Limits, Policy
 
 LOCAL_MODEL: Final = "local"

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from nl2sql.config.trusted_files import PATH_CHARS, read_file
 from nl2sql.errors import ConfigError
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import Schema, Table
 
 SUFFIXES: Final = (".yml", ".yaml")

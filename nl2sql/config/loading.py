@@ -31,8 +31,8 @@ from nl2sql.config.settings_table import (
 )
 from nl2sql.config.trusted_files import PATH_CHARS, TrustedFiles, compose_trust, find_stranger, read_file
 from nl2sql.errors import ConfigError
-from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.identifiers import fold
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import MAIN_SCHEMA, Limits, Policy
 
 PROJECT_FILE: Final = "nl2sql.toml"

@@ -15,7 +15,7 @@ from typing import Any, Final
 from nl2sql.config.settings_file import Sections
 from nl2sql.config.settings_table import SECTIONS, Setting, UntrustedUse
 from nl2sql.config.trusted_files import CHANGED, LEADS_OUT, PATH_CHARS, UNTRUSTED, advise_owner, compose_trust
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 
 _MAX_NAMED_FILES: Final = 3
 _NAME_CHARS: Final = 40

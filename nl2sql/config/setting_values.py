@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nl2sql.errors import ConfigError
-from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.identifiers import find_closest
+from nl2sql.text_safety import make_one_line
 
 UTC: Final = "UTC"
 MESSAGE_CHARS: Final = 300

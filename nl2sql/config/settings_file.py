@@ -17,8 +17,8 @@ from nl2sql.config.settings_table import FILES, RESERVED, SECTIONS, TRUST
 from nl2sql.config.trusted_files import PATH_CHARS
 from nl2sql.errors import ConfigError
 from nl2sql.importing.file_rules import FileRules
-from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.identifiers import find_closest
+from nl2sql.text_safety import make_one_line
 
 # Values by section and key, converted.
 Sections = dict[str, dict[str, Any]]

@@ -14,8 +14,9 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
+from nl2sql.atomic_write import write_atomically
 from nl2sql.errors import ConfigError
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 
 FOLDER: Final = "trust"
 PATH_CHARS: Final = 300
@@ -73,7 +74,7 @@ class TrustedFiles:
         try:
             self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            write_file(entry, os.fsencode(_normalize(path)), mode=0o600)
+            write_atomically(entry, os.fsencode(_normalize(path)), mode=0o600, sync=True)
         except OSError as exc:
             raise self._make_write_error(exc) from exc
 
@@ -174,24 +175,6 @@ def read_file(path: Path, max_bytes: int, name: str) -> bytes:
     if len(content) > max_bytes:
         raise ConfigError(f"{name} is larger than {max_bytes // 1000:,} KB", "Shorten it.")
     return content
-
-
-def write_file(path: Path, content: bytes, *, mode: int = 0o666) -> None:
-    """Write a file, whole or not at all. A link of that name is replaced, and what it leads to left alone.
-
-    Raises:
-        OSError: where it cannot be written.
-    """
-    half = path.with_name(f".{path.name}.{os.urandom(8).hex()}.half")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    try:
-        with os.fdopen(os.open(half, flags, mode), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        half.replace(path)
-    finally:
-        half.unlink(missing_ok=True)
 
 
 def has_link_outside(path: Path) -> bool:

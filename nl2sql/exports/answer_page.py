@@ -16,10 +16,10 @@ from typing import Any, Final
 from nl2sql.answer.cell_text import text_of
 from nl2sql.answer.display import ColumnFormat
 from nl2sql.types import Answer, Result, make_unique_names
+from nl2sql.types.type_families import is_numeric
 
 MAX_ROWS: Final = 10_000
 _MAX_CELL_CHARS: Final = 2_000
-_NUMBERS: Final = re.compile(r"U?(BIG|HUGE|SMALL|TINY)?INT|INTEGER|DOUBLE|FLOAT|REAL|DECIMAL", re.I)
 # Characters that HTML and XML text may not hold, and those that change the direction of the text after them.
 _UNFIT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 _LEVELS: Final = {"high": "High confidence", "check": "Check this", "low": "Low confidence"}
@@ -132,7 +132,7 @@ def _draw_error(answer: Answer) -> str:
 def _draw_rows(result: Result, formats: Sequence[ColumnFormat]) -> str:
     """Return the rows as a table; a value that is written shorter than it is has the full value as its title."""
     names = make_unique_names([column.name for column in result.columns])
-    numbers = [_NUMBERS.match(column.type) is not None for column in result.columns]
+    numbers = [is_numeric(column.type) for column in result.columns]
     head = "".join(f"<th{_name_class(n)}>{_escape_html(name)}</th>" for name, n in zip(names, numbers, strict=True))
     shown = Result(result.columns, result.table.slice(0, MAX_ROWS))
     lines = (

@@ -19,9 +19,9 @@ from nl2sql.errors import ConfigError
 from nl2sql.exports.csv_text import PLAIN_CSV, CsvStyle, choose_style, write_csv
 from nl2sql.exports.held_batches import hold_batches
 from nl2sql.exports.json_columns import JsonColumn, encode_batch
-from nl2sql.schema.ddl_prompt import make_one_line
-from nl2sql.schema.type_families import is_numeric
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import ResultColumn, list_column_values, make_unique_names
+from nl2sql.types.type_families import is_numeric
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -20,6 +20,7 @@ from nl2sql.guard.function_catalog import load_catalogue
 from nl2sql.guard.name_resolution import Names
 from nl2sql.guard.named_types import UserTypes
 from nl2sql.guard.parser_protocols import EngineParser
+from nl2sql.schema.identifiers import quote_literal
 from nl2sql.types import MAIN_SCHEMA, Finding, Table
 
 OPERATORS: Final = frozenset(
@@ -76,7 +77,7 @@ def judge_plan(document: Mapping[str, Any], names: Names, user_types: UserTypes,
     told = (
         text
         for text in _find_enums_and_constants(plans)
-        if text not in canonical and _quote_label(text) not in canonical
+        if text not in canonical and quote_literal(text) not in canonical
     )
     if hidden and any(_is_revealing(text, hidden) for text in told):
         message = "the query would show values of a type that it may not name, through a view"
@@ -137,7 +138,7 @@ def _find_enums_and_constants(plans: Any) -> Iterator[str]:
     """Every ENUM that an expression has, as `typeof` tells it, and every text that stands in one."""
     for node in _walk_objects(plans, without="returned_types"):
         if node.get("type") == "ENUM_TYPE_INFO":
-            yield f"{_ENUM}{', '.join(_quote_label(label) for label in node['values'])})"
+            yield f"{_ENUM}{', '.join(quote_literal(label) for label in node['values'])})"
         elif node.get("type") == "VALUE_CONSTANT" and isinstance((node.get("value") or {}).get("value"), str):
             yield node["value"]["value"]
 
@@ -145,10 +146,6 @@ def _find_enums_and_constants(plans: Any) -> Iterator[str]:
 def _is_revealing(text: str, hidden: Sequence[str]) -> bool:
     """Whether the text is of one of those types, or tells one."""
     return any(text in one if text.startswith(_ENUM) else one in text for one in hidden)
-
-
-def _quote_label(label: str) -> str:
-    return "'" + label.replace("'", "''") + "'"
 
 
 def _walk_objects(document: Any, without: str = "") -> Iterator[Mapping[str, Any]]:

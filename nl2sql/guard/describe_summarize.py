@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from nl2sql.schema.identifiers import quote_literal
 from nl2sql.types import MAIN_SCHEMA, Table
+from nl2sql.types.type_families import is_numeric
 
 DescribeRows = Sequence[Sequence[str | None]]
 
 _DESCRIBED: Final = ("column_name", "column_type", '"null"', '"key"', '"default"', "extra")
-_NUMBERS: Final = frozenset(
-    """
-    TINYINT SMALLINT INTEGER BIGINT HUGEINT UTINYINT USMALLINT UINTEGER UBIGINT UHUGEINT FLOAT DOUBLE DECIMAL
-    """.split()
-)
+# Exactly those of which SUMMARIZE tells an average.
 _TIMES: Final = frozenset(
     {
         "DATE",
@@ -52,14 +50,14 @@ _SUMMARY: Final = (
 
 def write_describe(columns: DescribeRows) -> str:
     """Return a SELECT that gives the rows of DESCRIBE as they are."""
-    cells = [[_quote_literal(row[place]) for row in columns] for place in range(len(_DESCRIBED))]
+    cells = [[_quote_cell(row[place]) for row in columns] for place in range(len(_DESCRIBED))]
     lists = map(_unnest, _DESCRIBED, map(_type_nulls, cells))
     return f"SELECT * FROM (SELECT {', '.join(lists)}) AS described"
 
 
 def write_show_tables(names: Sequence[str]) -> str:
     """Return a SELECT that gives the rows of SHOW TABLES, of tables of these names."""
-    return f"SELECT * FROM (SELECT unnest({_write_list(map(_quote_literal, names))}) AS name) AS shown"
+    return f"SELECT * FROM (SELECT unnest({_write_list(map(_quote_cell, names))}) AS name) AS shown"
 
 
 def write_show_all_tables(tables: Sequence[Table], catalog: str, is_attached: Callable[[Table], bool]) -> str:
@@ -68,17 +66,17 @@ def write_show_all_tables(tables: Sequence[Table], catalog: str, is_attached: Ca
     rows = sorted(zip(paths, tables, strict=True), key=lambda row: row[0])
     lists = [
         *(
-            (name, [_quote_literal(path[place]) for path, _ in rows], "VARCHAR")
+            (name, [_quote_cell(path[place]) for path, _ in rows], "VARCHAR")
             for place, name in enumerate(("database", "schema", "name"))
         ),
         (
             "column_names",
-            [_write_list(_quote_literal(column.name) for column in table.columns) for _, table in rows],
+            [_write_list(_quote_cell(column.name) for column in table.columns) for _, table in rows],
             "VARCHAR[]",
         ),
         (
             "column_types",
-            [_write_list(_quote_literal(column.type) for column in table.columns) for _, table in rows],
+            [_write_list(_quote_cell(column.type) for column in table.columns) for _, table in rows],
             "VARCHAR[]",
         ),
         ("temporary", ["false" for _ in rows], "BOOLEAN"),
@@ -91,12 +89,12 @@ def write_summarize(columns: DescribeRows) -> str:
     """Return the SELECT that DuckDB makes of SUMMARIZE, over `(SELECT 1) AS summarized`: the query belongs there."""
     names = [f"c{number}" for number in range(1, len(columns) + 1)]
     types = [str(row[1]) for row in columns]
-    numbers = {n for n, kind in zip(names, types, strict=True) if _is_number(kind)}
+    numbers = {n for n, kind in zip(names, types, strict=True) if is_numeric(kind)}
     measured = numbers | {n for n, kind in zip(names, types, strict=True) if kind in _TIMES}
     having = {"all": set(names), "measured": measured, "numbers": numbers}
     lists = [
-        _unnest("column_name", [_quote_literal(row[0]) for row in columns]),
-        _unnest("column_type", list(map(_quote_literal, types))),
+        _unnest("column_name", [_quote_cell(row[0]) for row in columns]),
+        _unnest("column_type", list(map(_quote_cell, types))),
         _unnest("approx_unique", [f"approx_count_distinct({name})" for name in names]),
         _unnest("filled", [f"count({name})" for name in names]),
     ]
@@ -119,9 +117,5 @@ def _type_nulls(cells: Sequence[str]) -> Sequence[str]:
     return ["NULL::VARCHAR", *cells[1:]] if cells[0] == "NULL" else cells
 
 
-def _is_number(kind: str) -> bool:
-    return kind.partition("(")[0] in _NUMBERS and not kind.endswith("]")
-
-
-def _quote_literal(text: str | None) -> str:
-    return "NULL" if text is None else "'" + text.replace("'", "''") + "'"
+def _quote_cell(text: str | None) -> str:
+    return "NULL" if text is None else quote_literal(text)

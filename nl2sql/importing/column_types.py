@@ -24,6 +24,7 @@ from nl2sql.importing.file_rules import FileRules
 from nl2sql.importing.number_notations import find_signs
 from nl2sql.importing.plain_types import PLAIN, TEXT, TextColumn, TypedColumn, guess_type, has_kind, make_plain
 from nl2sql.schema.identifiers import quote_literal, quote_name
+from nl2sql.types.type_families import is_temporal
 
 if TYPE_CHECKING:
     import duckdb
@@ -199,7 +200,7 @@ def _prove_notation(
     rivals = [rival for rival in choice.rivals if not order or len(choice.rivals) == 1 or rival.why.startswith(order)]
     if not rivals:
         return untyped
-    zero_dates = ZERO_DATES if rivals[0].type.startswith(("DATE", "TIMESTAMP")) else ()
+    zero_dates = ZERO_DATES if is_temporal(rivals[0].type) else ()
     name = quote_name(column.key)
     no_values = _list_no_values(choice, (*zero_dates, *rules.null))
     is_value = f"{name} IS NOT NULL" + (

@@ -29,6 +29,7 @@ from nl2sql.importing.plain_types import (
 )
 from nl2sql.importing.text_source import MAX_LINE_CHARS, TextSource
 from nl2sql.schema.identifiers import escape_glob, quote_literal, quote_name
+from nl2sql.types.type_families import is_numeric
 
 if TYPE_CHECKING:
     import duckdb
@@ -295,9 +296,7 @@ def _remove_total_row(
     """Remove a last row called a total where it is the sum of the others in every number; else return a doubt."""
     last, places = source.last_record, {f"c{number}": number for number in range(source.layout.width)}
     texts = [i for i, column in enumerate(typed) if column.type == TEXT]
-    numbers = [
-        i for i, column in enumerate(typed) if column.type.startswith(("BIGINT", "HUGEINT", "DOUBLE", "DECIMAL"))
-    ]
+    numbers = [i for i, column in enumerate(typed) if is_numeric(column.type)]
     if last is None or not texts or not numbers or not is_total(next((c for c in last.cells if c.strip(BLANKS)), "")):
         return [], []
     label = next(cell for cell in last.cells if cell.strip(BLANKS))

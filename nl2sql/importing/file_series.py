@@ -17,6 +17,7 @@ from nl2sql.importing.file_rules import ORDERS, FileRules
 from nl2sql.importing.import_account import ColumnAccount, Origin, TableAccount
 from nl2sql.importing.import_names import TableNames, clean_table_name
 from nl2sql.schema.identifiers import quote_literal, quote_name
+from nl2sql.types.type_families import is_numeric, name_family
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 Series = list[tuple[int, TableAccount]]
 
 _NO_VALUE: Final = "it holds no value"
-_NUMBERS: Final = ("BIGINT", "HUGEINT", "DOUBLE", "DECIMAL")
 _PERIOD: Final = re.compile(
     r"(?<![0-9a-z])(?:(?:19|20)\d\d[-_ .]?(?:0[1-9]|1[0-2]|q[1-4])(?:[-_ .]?(?:0[1-9]|[12]\d|3[01]))?|(?:19|20)\d\d|"
     r"(?:0[1-9]|1[0-2]|q[1-4])[-_ .]?(?:19|20)\d\d|(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|"
@@ -163,8 +163,7 @@ def _find_kind(account: TableAccount, name: str) -> str:
     column = _find_column(account, name)
     if column.why == _NO_VALUE:
         return ""
-    kind = column.type.partition("(")[0]
-    return {"BIGINT": "number", "HUGEINT": "number", "DOUBLE": "number", "DECIMAL": "number"}.get(kind, kind)
+    return "number" if is_numeric(column.type) else name_family(column.type)
 
 
 def _find_column(account: TableAccount, name: str) -> ColumnAccount:
@@ -195,7 +194,7 @@ def _unite_tables(connection: duckdb.DuckDBPyConnection, accounts: Sequence[Tabl
         found = [_find_column(account, column.name) for account in accounts]
         kinds = {one.type for one in found if one.why != _NO_VALUE}
         # Whole numbers and decimals can share a column without a note.
-        if len(kinds) > 1 and not all(kind.startswith(_NUMBERS) for kind in kinds):
+        if len(kinds) > 1 and not all(is_numeric(kind) for kind in kinds):
             type_names = ", ".join(sorted(kinds))
             mixed.append(f"column {column.name} has different types ({type_names}): read as {types[column.name]}")
     return TableAccount(

@@ -130,8 +130,8 @@ def _walk_structure(structure: Any, keys: tuple[str, ...]) -> Iterator[_ListPlac
         return
     for name, inner in structure.items():
         if isinstance(inner, list) and inner and isinstance(inner[0], dict):
-            path = _write_path((*keys, name))
-            yield _ListPlace((*keys, name), f"SELECT unnest(json_extract(e, '{path}[*]')) AS e FROM {_RECORDS}")
+            path = quote_literal(_write_path((*keys, name)) + "[*]")
+            yield _ListPlace((*keys, name), f"SELECT unnest(json_extract(e, {path})) AS e FROM {_RECORDS}")
         else:
             yield from _walk_structure(inner, (*keys, name))
 
@@ -153,7 +153,7 @@ def _find_columns_and_rows(connection: duckdb.DuckDBPyConnection, structure: Map
         f"SELECT CAST(json_extract(e, '$.columns') AS VARCHAR[]) FROM {_RECORDS}"
     ).fetchall()
     names = name_columns([name or "" for name in header], len(header), clean_column_name)
-    listed = f"SELECT unnest(json_extract(e, '{_write_path((rows,))}[*]')) AS r FROM {_RECORDS}"
+    listed = f"SELECT unnest(json_extract(e, {quote_literal(_write_path((rows,)) + '[*]')})) AS r FROM {_RECORDS}"
     [(longest, short)] = connection.execute(
         f"SELECT max(json_array_length(r)), count(*) FILTER (coalesce(json_array_length(r), 0) < {len(names)}) "
         f"FROM ({listed})"
@@ -200,14 +200,14 @@ def _put_first(name: str, value: str, record: str) -> str:
 
 
 def _point_at(field: str) -> str:
-    """Return the path of one field, for use within single quotes; an empty name needs a JSON pointer."""
+    """Return the path of one field; an empty name needs a JSON pointer."""
     return _write_path((field,)) if field else "/"
 
 
 def _write_path(keys: Sequence[str]) -> str:
-    """Return a path in DuckDB's notation, for use within single quotes."""
+    """Return a path in DuckDB's notation."""
     inner = "".join('."' + key.replace("\\", "\\\\").replace('"', '\\"') + '"' for key in keys)
-    return ("$" + inner).replace("'", "''")
+    return "$" + inner
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,11 +283,13 @@ class _RecordImporter:
 
     def _make_child_tables(self, child: _ChildList, sql: str) -> list[TableAccount]:
         """Make the table of a list within the records: its objects, each with the key of its record, or its number."""
-        path, link = _write_path((child.field,)), child.link
+        path, link = quote_literal(_write_path((child.field,)) + "[*]"), child.link
         name = _find_free_name(f"{child.parent}_{link[0] if link else 'row'}", child.field_names)
-        key = "to_json(row_number() OVER ())" if link is None else f"json_extract(e, '{_point_at(link[1])}')"
+        key = (
+            "to_json(row_number() OVER ())" if link is None else f"json_extract(e, {quote_literal(_point_at(link[1]))})"
+        )
         inner = (
-            f"SELECT {_put_first(name, 'k', 'i')} AS e FROM (SELECT k, unnest(json_extract(e, '{path}[*]')) AS i FROM "
+            f"SELECT {_put_first(name, 'k', 'i')} AS e FROM (SELECT k, unnest(json_extract(e, {path})) AS i FROM "
             f"(SELECT e, {key} AS k FROM ({sql}))) WHERE json_type(i) = 'OBJECT'"
         )
         made = self.make_tables(inner, self.names.take_free_name(clean_table_name(f"{child.parent}_{child.column}")))
@@ -319,11 +321,11 @@ def _is_list_of_objects(structure: Any) -> bool:
 
 def _write_column(field: str, structure: Any, name: str) -> str:
     """Return the SQL of a field: text where it is one value, else its nested type."""
-    path = _point_at(field)
+    path = quote_literal(_point_at(field))
     if isinstance(structure, str):
-        return f"json_extract_string(e, '{path}') AS {name}"
-    inner = json.dumps(_fill_types(structure)).replace("'", "''")
-    return f"json_transform(json_extract(e, '{path}'), '{inner}') AS {name}"
+        return f"json_extract_string(e, {path}) AS {name}"
+    inner = quote_literal(json.dumps(_fill_types(structure)))
+    return f"json_transform(json_extract(e, {path}), {inner}) AS {name}"
 
 
 def _fill_types(structure: Any) -> Any:

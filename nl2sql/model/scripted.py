@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from nl2sql.cancellation import CancelToken
 from nl2sql.errors import ModelError
+from nl2sql.generators import drain
 from nl2sql.model.chat import Tool
 from nl2sql.types import Messages, Reply, ToolCall, Usage
 
@@ -95,12 +96,7 @@ class ScriptedModel:
         """Yield the next lines of the script: `count` of them, or as many as are left."""
         for _ in range(min(count, len(self._lines))):
             stream = self.stream(messages, tools, max_tokens=max_tokens, cancel=cancel)
-            while True:
-                try:
-                    next(stream)
-                except StopIteration as stopped:
-                    yield stopped.value
-                    break
+            yield drain(stream)
 
     def make_tool_message(self, call_id: str, name: str, content: str) -> Mapping[str, Any]:
         """Return a tool message, or a user message if the model calls no tools."""

@@ -6,7 +6,6 @@ Holds what several rules need to find or change a node. Which change is right, t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
 
 from sqlglot import exp
 
@@ -14,8 +13,7 @@ from nl2sql.repair.binding import BindError, Fault
 from nl2sql.repair.scopes import Scope, ScopeSource, list_scopes
 from nl2sql.schema.identifiers import quote
 from nl2sql.types import Column, Proof, Schema
-
-_NUMBERS: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "U", "FLOAT", "DOUBLE", "DECIMAL")
+from nl2sql.types.type_families import is_numeric
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +146,7 @@ def list_names(source: ScopeSource) -> list[str]:
 
 def is_number(column: Column) -> bool:
     """Return whether the column holds numbers."""
-    return column.type.startswith(_NUMBERS) and not column.type.startswith(("UUID", "UNION")) and "[" not in column.type
+    return is_numeric(column.type)
 
 
 def drop_schema(name: str) -> str:

@@ -13,6 +13,7 @@ from typing import Final
 from rapidfuzz import fuzz
 
 from nl2sql.schema.value_index import fold_text
+from nl2sql.schema.word_stems import is_same_word
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _NUMBER: Final = re.compile(r"\d+")
@@ -23,18 +24,6 @@ _MIN_SWAP_CHARS: Final = 6
 _MIN_DOUBLE_CHARS: Final = 8
 _MIN_NEAR_SCORE: Final = 75.0
 _MAX_NEAR_NAMES: Final = 3
-# Singular ending, plural ending (English, German, French, Spanish), and the shortest word, in letters, it applies to.
-_PLURALS: Final = (
-    ("", "s", 2),
-    ("", "es", 3),
-    ("y", "ies", 3),
-    ("", "n", 5),
-    ("", "en", 5),
-    ("", "x", 5),
-    ("al", "aux", 5),
-    ("z", "ces", 3),
-)
-_IRREGULAR: Final = frozenset({("person", "people"), ("child", "children"), ("man", "men"), ("woman", "women")})
 
 
 class Slip(Enum):
@@ -79,18 +68,6 @@ def is_plural(one: str, other: str) -> bool:
     """
     words, others = split_words(one), split_words(other)
     return len(words) == len(others) > 0 and all(map(is_same_word, words, others))
-
-
-def is_same_word(one: str, other: str) -> bool:
-    """Return whether two folded words are the same, or the singular and plural of one."""
-    short, long = sorted((one, other), key=len)
-    if short == long or (short, long) in _IRREGULAR:
-        return True
-    for singular, plural, min_chars in _PLURALS:
-        stem = short.removesuffix(singular)
-        if len(short) >= min_chars and short.endswith(singular) and stem + plural == long:
-            return not (plural == "s" and short.endswith("s"))
-    return False
 
 
 def has_words(name: str, words: Iterable[str]) -> bool:

@@ -5,16 +5,13 @@ Modelled on sqlglot's `optimizer.scope`, but tolerant: it reads queries that do 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from sqlglot import exp
 
 from nl2sql.types import MAIN_SCHEMA, Schema, Table
-
-_NESTED: Final = re.compile(r"STRUCT|MAP|UNION|JSON|VARIANT|\[")
+from nl2sql.types.type_families import may_have_fields
 
 Outputs = frozenset[str] | None
 """The lower-case names of a query's columns; None where they are not known."""
@@ -84,7 +81,7 @@ class Scope:
     def _can_be_struct(self, name: str) -> bool:
         """Return whether an apparent alias may be a column with fields."""
         known = [source.table.find_column(name) for source in self.find_sources(name) if source.table is not None]
-        if any(column is not None and _NESTED.search(column.type) for column in known):
+        if any(column is not None and may_have_fields(column.type) for column in known):
             return True
         is_made = any(source.table is None for source in self.find_sources(name))
         return self.has_unknown_columns or is_made or (self.parent is not None and self.parent._can_be_struct(name))

@@ -5,7 +5,6 @@ It goes by names only. What a view, a generated column or a query reads is for t
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,12 +12,12 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Final, NamedTuple
 
-from nl2sql.schema.identifiers import fold
+from nl2sql.schema.identifiers import fold, quote_name
 from nl2sql.types import MAIN_SCHEMA, Column, Policy, Schema, Table
+from nl2sql.types.type_families import may_have_fields
 
 Key = tuple[str, str]
 
-_NESTED: Final = re.compile(r"STRUCT|MAP|UNION|JSON|VARIANT|TUPLE|\[", re.IGNORECASE)
 _MAX_CACHED_POLICIES: Final = 4
 
 
@@ -253,7 +252,7 @@ def make_key(table: Table) -> Key:
 
 def quote_path(*path: str) -> str:
     """The name for a policy that means this path and no other."""
-    return ".".join('"' + part.replace('"', '""') + '"' for part in path)
+    return ".".join(map(quote_name, path))
 
 
 class _Index:
@@ -299,7 +298,7 @@ class _Index:
                     columns.setdefault(one, []).append(column)
         yield from columns.get(name, ())
         for at in _find_dots(name, _measure_longest(columns)):
-            yield from (column for column in columns.get(name[:at], ()) if _NESTED.search(column.type))
+            yield from (column for column in columns.get(name[:at], ()) if may_have_fields(column.type))
 
 
 def _list_names(table: Table) -> set[str]:

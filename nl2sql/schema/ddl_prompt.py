@@ -7,11 +7,10 @@ speak as anybody else. Nothing here decides which tables are shown.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from typing import Final
 
-from nl2sql.schema.identifiers import quote, quote_table
+from nl2sql.schema.identifiers import quote, quote_literal, quote_table
+from nl2sql.text_safety import escape_for_model
 from nl2sql.types import Column, ForeignKey, Schema, Table
 
 COMMENT_CHARS: Final = 80
@@ -22,14 +21,6 @@ VALUES_CHARS: Final = 120
 _MAX_DISTINCT_RATIO: Final = 0.5
 _LOOKUP_COLUMNS: Final = 3
 _CHARS_PER_TOKEN: Final = 3.2
-# What chat templates of common models read as structure, also inside a message; and code fences.
-_MARKER: Final = re.compile(
-    r"<(?=\s*[|｜])|<(?=/?(?:tool_\w+|function\w*|think|start_of_turn|end_of_turn|bos|eos|s)\b[^<>]{0,80}>)"
-    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|TOOL_\w+|AVAILABLE_TOOLS)\])|`(?=``)|(?<=`)`",
-    re.I,
-)
-_SPELLED: Final = {"<": "‹", "[": "‹", "`": "'"}
-_HAS_RANGE: Final = re.compile(r"(DATE|TIMESTAMP)", re.I)
 
 
 def render(schema: Schema, *, values: bool = True, comments: bool = True) -> str:
@@ -67,22 +58,6 @@ def render_table(
 def estimate_tokens(text: str) -> int:
     """About how many tokens a text takes, without a tokenizer."""
     return int(len(text) / _CHARS_PER_TOKEN) + 1
-
-
-def make_one_line(text: str, limit: int) -> str:
-    """Text from the data as one short line without control, format or line-breaking characters."""
-    kept = text if text.isprintable() else "".join(map(_blank_if_invisible, text))
-    kept = " ".join(kept.split())
-    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
-
-
-def _blank_if_invisible(sign: str) -> str:
-    return " " if unicodedata.category(sign) in ("Cc", "Cf", "Cs", "Zl", "Zp") else sign
-
-
-def escape_for_model(text: str, limit: int) -> str:
-    """As `make_one_line`, for a model: nothing in it is taken for the end of a message, a tool call or a fence."""
-    return make_one_line(_MARKER.sub(lambda found: _SPELLED[found.group()], make_one_line(text, limit)), limit)
 
 
 def _render_synonyms(synonyms: tuple[str, ...]) -> str:
@@ -140,7 +115,7 @@ def _render_remarks(remarks: list[str]) -> str:
 
 def _render_values(column: Column, table: Table) -> str:
     """The range, or all values where they recur or make up a lookup table; else two, to show what they look like."""
-    if _HAS_RANGE.match(column.type) and column.minimum and column.maximum:
+    if column.is_temporal and column.minimum and column.maximum:
         first, last = (escape_for_model(end[:10], VALUE_CHARS) for end in (column.minimum, column.maximum))
         return f"{first} to {last}"
     rows = (table.row_count or 0) * (1 - (column.null_fraction or 0))
@@ -149,7 +124,7 @@ def _render_values(column: Column, table: Table) -> str:
     chosen, prefix = (column.values, "") if column.values and telling else (few, "e.g. ")
     texts: list[str] = []
     for value in chosen:
-        text = "'" + escape_for_model(value, VALUE_CHARS).replace("'", "''") + "'"
+        text = quote_literal(escape_for_model(value, VALUE_CHARS))
         if sum(map(len, texts)) + len(text) > VALUES_CHARS:
             texts.append("…")
             break

@@ -37,7 +37,7 @@ def quote(name: str) -> str:
     """The name as SQL can write it: bare where that parses, else in double quotes."""
     if _PLAIN.match(name) and name.lower() not in RESERVED:
         return name
-    return '"' + name.replace('"', '""') + '"'
+    return quote_name(name)
 
 
 def quote_table(table: Table) -> str:

@@ -12,7 +12,9 @@ from typing import Any, Final
 
 from nl2sql.errors import LimitError, QueryError
 from nl2sql.schema.identifiers import quote, quote_table
+from nl2sql.schema.word_stems import list_singulars
 from nl2sql.types import Column, ForeignKey, Schema, Table
+from nl2sql.types.type_families import is_numeric, name_family
 
 Run = Callable[[str], list[tuple[Any, ...]]]
 
@@ -111,19 +113,11 @@ def _is_ending_match(column: str, target: str, target_column: str) -> bool:
 def _list_stems(table: str) -> set[str]:
     """The table's name and its likely singular forms: `categories` gives `category`."""
     name = table.lower().rpartition(".")[2].replace(" ", "_")
-    stems = {name}
-    if name.endswith("ies"):
-        stems.add(name[:-3] + "y")
-    if name.endswith("es"):
-        stems.add(name[:-2])
-    if name.endswith("s"):
-        stems.add(name[:-1])
-    return stems
+    return list_singulars(name)
 
 
 def _find_family(column: Column) -> str:
-    kind = column.type.upper()
-    return "number" if "INT" in kind or kind.startswith(("DECIMAL", "DOUBLE", "FLOAT")) else kind.partition("(")[0]
+    return "number" if is_numeric(column.type) else name_family(column.type)
 
 
 def _is_contained(table: Table, column: Column, target: Table, target_column: Column, run: Run) -> bool:

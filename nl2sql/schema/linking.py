@@ -6,6 +6,7 @@ A schema that fits is left whole: leaving out tables that fit was measured elsew
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections import Counter
@@ -14,9 +15,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from nl2sql.schema.ddl_prompt import estimate_tokens, render, render_table
+from nl2sql.schema.word_stems import stem_word
 from nl2sql.types import Schema, Table
 
-_MIN_STEM_CHARS: Final = 4
 _NGRAM_CHARS: Final = 2
 # Thai to Khmer, Hangul, Chinese, Japanese: scripts that put no space between words, or particles at their ends.
 _UNSPACED_SIGNS: Final = (
@@ -88,7 +89,7 @@ def _choose_tables(question: str, schema: Schema, budget: int) -> set[str]:
         chosen.add(name)
         left -= cost
         if scores[name] > 0:
-            near = sorted(neighbours.get(name, ()), key=lambda other: -scores.get(other, 0.0))
+            near = sorted(neighbours.get(name, ()), key=lambda other: (-scores.get(other, 0.0), other))
             queue[:0] = [other for other in near if other not in chosen and scores.get(other, 0.0) > 0]
     return chosen
 
@@ -110,13 +111,14 @@ def _narrow_table(question: str, schema: Schema, budget: int) -> Table:
 
 def _score(table: Table, words: set[str], weights: dict[str, float]) -> float:
     """Shared word stems, each weighted by its rarity; the table's own name counts three times."""
+    # Sums that do not depend on the order of a set, which is another in each process: they decide between equals.
     own = words.intersection(stem_words(table.name))
     columns = {stem for column in table.columns for stem in stem_words(column.name)}
     texts = {stem for text in _list_texts(table) for stem in stem_words(text)}
     return (
-        3 * sum(weights.get(stem, 1.0) for stem in own)
-        + sum(weights.get(stem, 1.0) for stem in words & columns)
-        + 0.5 * sum(weights.get(stem, 1.0) for stem in words & (texts - columns))
+        3 * math.fsum(weights.get(stem, 1.0) for stem in own)
+        + math.fsum(weights.get(stem, 1.0) for stem in words & columns)
+        + 0.5 * math.fsum(weights.get(stem, 1.0) for stem in words & (texts - columns))
     )
 
 
@@ -164,11 +166,7 @@ def stem_words(text: str) -> Iterable[str]:
         if found["unspaced"] and len(lowered) > _NGRAM_CHARS:
             yield from (lowered[at : at + _NGRAM_CHARS] for at in range(len(lowered) - _NGRAM_CHARS + 1))
             continue
-        for ending in ("ies", "es", "s"):
-            if lowered.endswith(ending) and len(lowered) - len(ending) >= _MIN_STEM_CHARS - 1:
-                lowered = lowered[: -len(ending)] + ("y" if ending == "ies" else "")
-                break
-        yield lowered
+        yield stem_word(lowered)
 
 
 def _is_unspaced(word: str) -> bool:

@@ -7,7 +7,6 @@ is not read. Functions are called by their full names, as a database may define 
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from nl2sql.errors import LimitError, QueryError
 from nl2sql.schema.identifiers import quote, quote_table
 from nl2sql.schema.key_inference import infer_keys
 from nl2sql.types import Column, Schema, Table
+from nl2sql.types.type_families import is_nested, is_numeric, is_time_of_day, name_family
 
 Run = Callable[[str], list[tuple[Any, ...]]]
 
@@ -30,12 +30,8 @@ MAX_COLUMN_TEXTS: Final = 1_000
 MAX_TEXTS: Final = 20_000
 MAX_PROFILED_COLUMNS: Final = 200
 
-_RANGED: Final = re.compile(
-    r"(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT|U\w*INT\w*|FLOAT|DOUBLE|DECIMAL|DATE|TIME|TIMESTAMP)", re.I
-)
-_TEMPORAL: Final = re.compile(r"(DATE|TIMESTAMP)", re.I)
-_TEXT: Final = re.compile(r"(VARCHAR|ENUM)", re.I)
-_NESTED: Final = re.compile(r"\[|^(STRUCT|MAP|UNION|BLOB|BIT|JSON)", re.I)
+# Of these distinct values are not counted, as of nested ones.
+_UNCOUNTED: Final = ("BLOB", "BIT", "JSON")
 
 
 def profile(
@@ -114,8 +110,9 @@ def _add_statistics(columns: Sequence[Column], source: str, run: Run) -> tuple[C
     wanted: list[str] = ["system.main.count(*)"]
     for column in columns:
         name = quote(column.name)
-        ranged = bool(_RANGED.match(column.type)) and not _NESTED.search(column.type)
-        distinct = f"system.main.approx_count_distinct({name})" if not _NESTED.search(column.type) else "NULL"
+        ranged = is_numeric(column.type) or column.is_temporal or is_time_of_day(column.type)
+        counted = not is_nested(column.type) and name_family(column.type) not in _UNCOUNTED
+        distinct = f"system.main.approx_count_distinct({name})" if counted else "NULL"
         wanted += [f"system.main.count({name})", distinct]
         wanted += [_write_range(name)] if ranged else ["NULL, NULL"]
     [(total, *cells)] = run(f"SELECT {', '.join(wanted)} FROM {source}")
@@ -140,7 +137,7 @@ def _write_range(name: str) -> str:
 
 def _add_full_date_ranges(table: Table, name: str, run: Run, deadline: float) -> Table:
     """The true range of the date columns, which questions such as "last month" depend on."""
-    dates = [column for column in table.columns if _TEMPORAL.match(column.type) and not column.refused]
+    dates = [column for column in table.columns if column.is_temporal and not column.refused]
     if not dates or time.monotonic() > deadline:
         return table
     wanted = ", ".join(_write_range(quote(column.name)) for column in dates)
@@ -159,7 +156,7 @@ def _add_full_date_ranges(table: Table, name: str, run: Run, deadline: float) ->
 def _add_values(table: Table, source: str, run: Run, deadline: float) -> Table:
     columns = []
     for column in table.columns:
-        if _TEXT.match(column.type) and not _NESTED.search(column.type) and column.distinct:
+        if column.is_text and column.distinct:
             if time.monotonic() > deadline:
                 break
             column = _add_column_values(column, source, run)

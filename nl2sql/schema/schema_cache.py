@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
 import time
 from pathlib import Path
 from typing import Final
 
+from nl2sql.atomic_write import write_private
 from nl2sql.schema import serialization
 from nl2sql.types import Schema
 
@@ -49,16 +48,8 @@ def save_schema(cache_dir: Path, schema: Schema, *, complete: bool = True) -> No
     path = _make_path(cache_dir, schema.fingerprint)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(
-                    {"format": FORMAT_VERSION, "complete": complete, "schema": serialization.encode_schema(schema)},
-                    file,
-                )
-            Path(temporary).replace(path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        entry = {"format": FORMAT_VERSION, "complete": complete, "schema": serialization.encode_schema(schema)}
+        write_private(path, json.dumps(entry))
         _forget_oldest(path.parent)
     except OSError:
         return

@@ -76,6 +76,7 @@ class ValueIndex:
         names = [table.name for table in self._schema.tables]
         names += [column.name for table in self._schema.tables for column in table.columns]
         words = {word for name in names for word in re.findall(r"[^\W_]+", fold_text(name))}
+        # Not every form of `word_stems`: `tim`, for `times`, may be a stored text.
         return frozenset(words | {f"{word}s" for word in words} | {word.removesuffix("s") for word in words})
 
     def find_hits(self, question: str) -> tuple[Hit, ...]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from nl2sql.errors import CallError, ConfigError
-from nl2sql.schema.identifiers import find_closest
+from nl2sql.schema.identifiers import find_closest, quote_literal
 
 Value = str | int | float | bool | dt.date | None
 
@@ -202,7 +202,7 @@ def _format_default(value: Value) -> str:
 
 
 def _format_text(value: Value) -> str | None:
-    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else None
+    return quote_literal(value) if isinstance(value, str) else None
 
 
 def _format_integer(value: Value) -> str | None:

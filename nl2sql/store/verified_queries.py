@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from nl2sql.atomic_write import write_atomically
 from nl2sql.config import QUERY_BYTES, QUERY_FOLDER, Config
-from nl2sql.config.trusted_files import LEADS_OUT, TrustedFiles, compose_trust, has_link_outside, read_file, write_file
+from nl2sql.config.trusted_files import LEADS_OUT, TrustedFiles, compose_trust, has_link_outside, read_file
 from nl2sql.errors import ConfigError
 from nl2sql.schema.identifiers import find_closest
 from nl2sql.store.query_parameters import (
@@ -26,10 +27,11 @@ from nl2sql.store.query_parameters import (
     make_sample_value,
     parse_parameter,
 )
+from nl2sql.types import ToolName
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
 # Names of the model's tools, which a verified query offered as a tool cannot have.
-RESERVED: Final = frozenset({"sql_query", "list_tables", "describe_table", "find_values", "ask_user"})
+RESERVED: Final = frozenset(ToolName)
 _FIELDS: Final = (
     "name",
     "question",
@@ -188,7 +190,7 @@ class VerifiedQueries:
             self._trusted.add(path, content)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_file(path, content)
+            write_atomically(path, content, sync=True)
         except OSError as exc:
             hint = "Check the folder."
             raise ConfigError(f"{QUERY_FOLDER}/{path.name} cannot be written: {exc.strerror}", hint) from exc

@@ -20,7 +20,7 @@ from nl2sql.types.answer_types import (
     TrapReport,
     UntracedWord,
 )
-from nl2sql.types.chat_types import Message, Messages, Reply, Step, StepKind, ToolCall, Usage
+from nl2sql.types.chat_types import Message, Messages, Reply, Step, StepKind, ToolCall, ToolName, Usage
 from nl2sql.types.query_types import (
     CheckedSQL,
     Finding,
@@ -91,6 +91,7 @@ __all__ = [
     "Table",
     "TextByColumn",
     "ToolCall",
+    "ToolName",
     "Trap",
     "TrapReport",
     "UntracedWord",

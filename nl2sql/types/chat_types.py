@@ -13,6 +13,16 @@ Message = Mapping[str, Any]
 Messages = Sequence[Message]
 
 
+class ToolName(StrEnum):
+    """The tools that a model may call; a verified query is one more, by its own name."""
+
+    SQL_QUERY = "sql_query"
+    LIST_TABLES = "list_tables"
+    DESCRIBE_TABLE = "describe_table"
+    FIND_VALUES = "find_values"
+    ASK_USER = "ask_user"
+
+
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """A call that a model wrote. `arguments` is a JSON object once parsed.

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from nl2sql.types.type_families import is_temporal, is_text
+
 MAIN_SCHEMA: Final = "main"
 
 # Called with what is under way, how much of it is done, and how much there is, which is 0 where nobody knows.
@@ -42,12 +44,12 @@ class Column:
     @property
     def is_text(self) -> bool:
         """Whether its values are texts, and no lists of them."""
-        return self.type.upper().startswith(("VARCHAR", "ENUM", "TEXT")) and not self.type.endswith("]")
+        return is_text(self.type)
 
     @property
     def is_temporal(self) -> bool:
         """Whether its values are days or moments, and no lists of them."""
-        return self.type.upper().startswith(("DATE", "TIMESTAMP")) and not self.type.endswith("]")
+        return is_temporal(self.type)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,3 +78,9 @@ def test_where_nothing_is_found_the_end_of_the_data_is_told() -> None:
     within = find_bounds("SELECT 1 FROM dives WHERE on_day >= DATE '2025-04-01'", "duckdb")
     assert describe_end(within, [], TODAY, SCHEMA) is None
     assert describe_end([], ["other"], TODAY, SCHEMA) is None
+
+
+def test_times_of_the_day_are_no_end_of_the_data() -> None:
+    schema = Schema((Table("dives", (Column("at_time", "TIME", minimum="06:00:00", maximum="23:59:59"),)),))
+    bounds = find_bounds("SELECT 1 FROM dives WHERE at_time >= '2026-06-01'", "duckdb")
+    assert "23:59" not in (describe_unnamed(bounds, "dives?", TODAY, schema) or "")

@@ -14,8 +14,10 @@ import pytest
 
 import nl2sql
 from nl2sql import Assistant, Chart, check_spec, dress_spec
+from nl2sql.answer.display import ColumnFormat, Kind
 from nl2sql.charts.chart_rules import RULES
-from nl2sql.charts.column_roles import ROLES
+from nl2sql.charts.column_roles import ROLES, Field, Role
+from nl2sql.charts.query_shape import ColumnOrigin
 
 HERE = Path(__file__).parent
 SHAPES: list[dict[str, Any]] = tomllib.loads((HERE / "gallery.toml").read_text("utf-8"))["shape"]
@@ -107,12 +109,13 @@ def test_each_rule_has_a_shape_that_it_says_yes_to() -> None:
 
 
 def test_each_role_has_a_column_that_it_holds_for() -> None:
-    from nl2sql.answer.display import ColumnFormat, Kind
-    from nl2sql.charts.column_roles import Field
-    from nl2sql.charts.query_shape import ColumnOrigin
-
     for role, holds, (name, kind, values) in ROLES:
         how = ColumnFormat(Kind.CODE if name in ("customer_id", "year") else Kind.NUMBER)
         aggregate = "max" if name == "last_order" else ""
         one = Field(0, name, kind, values, how, ColumnOrigin(aggregate=aggregate))
         assert holds(one) and one.role is role, name
+
+
+def test_the_labels_of_an_enum_do_not_keep_it_off_a_chart() -> None:
+    one = Field(0, "kind", "ENUM('Roadmap', 'a[1]', 'JSON')", ("Roadmap", "JSON"), ColumnFormat(), ColumnOrigin())
+    assert one.role is Role.CATEGORY

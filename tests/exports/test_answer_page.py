@@ -117,3 +117,11 @@ def test_what_is_no_drawing_is_refused(text: str) -> None:
 def test_very_many_rows_are_cut_and_it_says_so() -> None:
     page = page_of(rows=MAX_ROWS + 5)
     assert page.count("<tr>") == MAX_ROWS + 1 and "The first 10,000 rows; the query has more" in page
+
+
+def test_only_numbers_stand_at_the_right() -> None:
+    table = pa.table([pa.array(["1 day"]), pa.array([[1]]), pa.array([1])], names=["a", "b", "c"])
+    columns = (ResultColumn("span", "INTERVAL"), ResultColumn("list", "INTEGER[]"), ResultColumn("n", "INTEGER"))
+    answer = Answer("a" * 12, "q", Status.ANSWERED, "a", result=Result(columns, table))
+    page = render_answer(answer, [ColumnFormat()] * 3, database="d", made_at=MADE)
+    assert [value for name, value in Reader(page).attributes if name == "class"].count("number") == 2

@@ -31,7 +31,7 @@ from nl2sql.model.openai.openai_client import ClientOptions, OpenAIChatModel
 from nl2sql.model.openai.reply_builder import MAX_REPLY_CHARS
 from nl2sql.model.openai.sse_events import MAX_ERROR_BYTES, EndpointError, read_events, read_refusal
 from nl2sql.model.tool_calls import reply_parser, text_tool_calls, tolerant_json, tool_call_shapes
-from nl2sql.schema.ddl_prompt import escape_for_model
+from nl2sql.text_safety import escape_for_model
 from nl2sql.types import Result, ResultColumn, ToolCall
 
 SLOW_SECONDS: Final = 0.5

@@ -86,6 +86,13 @@ def test_profile_counts_values_and_ranges(profiled: Schema) -> None:
     assert customers is not None and customers.row_count == 100
 
 
+def test_the_values_of_an_enum_are_read_whatever_its_labels() -> None:
+    database = Database(
+        "CREATE TABLE t (size ENUM('S', 'MAP [A0]', 'STRUCT')); INSERT INTO t VALUES ('S'), ('MAP [A0]')"
+    )
+    assert column(profile(database.schema(), database.run), "t", "size").values == ("MAP [A0]", "S")
+
+
 def test_keys_are_inferred_from_names_and_values(profiled: Schema) -> None:
     customers, orders = profiled.find_table("customers"), profiled.find_table("orders")
     assert customers is not None and orders is not None

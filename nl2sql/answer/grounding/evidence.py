@@ -26,7 +26,7 @@ from nl2sql.answer.grounding.checked_cells import (
 )
 from nl2sql.answer.grounding.date_reader import Day, find_dates, list_enclosing_periods
 from nl2sql.answer.grounding.figure_reader import Interval, find_figures, normalize_signs
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import Result, list_column_values
 
 _MAX_TEXT_CHARS: Final = 500_000

@@ -9,7 +9,7 @@ from sqlglot import exp
 from nl2sql.answer.lineage import Block, Relation, find_source, find_stored
 from nl2sql.answer.plain_tree import name_function
 from nl2sql.answer.reading.moments import is_relative_to_today
-from nl2sql.schema.ddl_prompt import make_one_line
+from nl2sql.text_safety import make_one_line
 
 _PERIODS: Final = ("year", "quarter", "month", "week", "day", "hour", "minute", "decade")
 _PARTS: Final = frozenset({*_PERIODS, "dayofweek", "dayname", "monthname", "weekday", "dayofmonth", "dayofyear"})

@@ -18,6 +18,8 @@ from nl2sql.answer.reading.moments import find_moment, say_moment
 from nl2sql.answer.reading.terms import find_period, is_temporal_value, label_relation, shorten_comment
 from nl2sql.answer.sql_format import write_plain_sql
 from nl2sql.answer.traps.ran_query import list_equalities
+from nl2sql.schema.identifiers import quote_literal
+from nl2sql.types.type_families import is_timestamp
 
 if TYPE_CHECKING:
     from nl2sql.types import Column
@@ -379,7 +381,7 @@ class Wording:
         if moment is None:
             return self.say(value)
         column = self._find_column(beside)
-        is_moment = column is not None and column.type.upper().startswith("TIMESTAMP")
+        is_moment = column is not None and is_timestamp(column.type)
         return say_moment(moment, with_time=ends and is_moment)
 
     def _say_membership(self, node: exp.Expr, *, negated: bool) -> str:
@@ -412,7 +414,7 @@ class Wording:
         inner = text.strip("%")
         if not inner or "%" in inner or "_" in inner:
             return f"{subject} is{' not' if negated else ''} like {self.write_node(pattern)}{any_case}"
-        quoted = "'" + inner.replace("'", "''") + "'"
+        quoted = quote_literal(inner)
         if text.startswith("%") and text.endswith("%"):
             verb = "does not contain" if negated else "contains"
         elif text.startswith("%"):

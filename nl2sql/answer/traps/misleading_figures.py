@@ -23,9 +23,9 @@ from nl2sql.answer.traps.ran_query import (
     make_count,
     name_relation,
 )
+from nl2sql.types.type_families import is_whole
 
 _AVERAGES: Final = ("avg", "mean", "favg")
-_WHOLE: Final = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 _WHOLE_TYPES: Final = (exp.DType.TINYINT, exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT)
 
 
@@ -116,7 +116,7 @@ def _is_whole(node: exp.Expr, block: Block) -> bool:
         values = [branch.args["true"] for branch in node.args["ifs"]] + [node.args.get("default")]
         return all(_is_whole(value, block) for value in values if value is not None)
     stored = find_stored(node, block)
-    return stored is not None and stored.column.type.upper() in _WHOLE
+    return stored is not None and is_whole(stored.column.type)
 
 
 def _is_bucket(node: exp.Expr) -> bool:

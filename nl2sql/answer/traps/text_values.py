@@ -22,9 +22,9 @@ from nl2sql.answer.traps.ran_query import (
     make_call,
     make_count,
 )
-from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.identifiers import quote_table
 from nl2sql.schema.value_index import fold_text
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import Schema
 
 _DAY_FORMATS: Final = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%d.%m.%y", "%d %B %Y", "%B %d, %Y", "%d %b %Y")

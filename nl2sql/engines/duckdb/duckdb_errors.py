@@ -13,6 +13,8 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
+from nl2sql.schema.identifiers import quote_literal
+
 FAILURES: Final = (duckdb.Error, pa.ArrowException, OSError, MemoryError)
 
 _KIND: Final = re.compile(r"^(?:INTERRUPT|TransactionContext|[A-Z][A-Za-z]*(?: [A-Za-z]+){0,3}) Error: ")
@@ -87,7 +89,7 @@ def _mask_values(text: str, sql: str) -> str:
 
 def _has_quoted(sql: str, text: str) -> bool:
     """Whether the SQL holds the text in quotation marks."""
-    return f'"{text}"' in sql or "'" + text.replace("'", "''") + "'" in sql
+    return f'"{text}"' in sql or quote_literal(text) in sql
 
 
 def _classify(error: BaseException, text: str, stopped: bool) -> str:

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nl2sql.engines.duckdb.row_criteria import is_number, write_criteria, write_sum
+from nl2sql.engines.duckdb.row_criteria import write_criteria, write_sum
 from nl2sql.errors import QueryError
 from nl2sql.guard import strip_explain
 from nl2sql.types import Window
+from nl2sql.types.type_families import is_numeric
 
 MAX_CACHED_QUERIES: Final = 4
 MAX_CACHED_ROWS: Final = 1_000_000
@@ -67,7 +68,7 @@ class CachedResult:
         where, texts = self._write_where(window)
         sums = []
         for number in map(self._find_column, columns):
-            if not is_number(str(self.types[number])):
+            if not is_numeric(str(self.types[number])):
                 raise QueryError(f"{self.names[number][:80]} holds no numbers", "Add up a column of numbers.")
             sums.append(write_sum(f"c{number}", str(self.types[number])))
         rows = self.cursor.execute(f"SELECT {', '.join(sums)} FROM {_TABLE}{where}", texts).fetchall() if sums else [()]

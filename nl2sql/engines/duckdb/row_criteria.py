@@ -12,11 +12,8 @@ from typing import Final
 
 from nl2sql.errors import QueryError
 from nl2sql.types import Comparison, Criteria, Criterion
+from nl2sql.types.type_families import is_float, is_nested, is_numeric, is_temporal, is_text, is_time_of_day, is_whole
 
-_INTEGERS: Final = frozenset(
-    "TINYINT SMALLINT INTEGER BIGINT HUGEINT UTINYINT USMALLINT UINTEGER UBIGINT UHUGEINT".split()
-)
-_FLOATS: Final = frozenset(("FLOAT", "DOUBLE"))
 _DECIMAL: Final = re.compile(r"DECIMAL\((\d+), ?(\d+)\)")
 _MAX_DIGITS: Final = 38
 # A sum of doubles is one of decimals where none of them has more decimals than these.
@@ -67,18 +64,13 @@ def write_sum(column: str, kind: str) -> str:
 
     Of doubles with many decimals it is the nearest that adding gives.
     """
-    if kind not in _FLOATS:
+    if not is_float(kind):
         return _TEXT.format(f"system.main.sum({column})")
     entered = f"TRY_CAST({_TEXT.format(column)} AS DECIMAL({_MAX_DIGITS}, {_MAX_SUMMED_DECIMALS}))"
     holds = f"coalesce(CAST({entered} AS {kind}) = {column}, {column} IS NULL)"
     added = f"system.main.fsum(CAST({column} AS DOUBLE))"
     exact = _TEXT.format(f"system.main.sum({entered})")
     return f"CASE WHEN system.main.bool_and({holds}) THEN {exact} ELSE {_TEXT.format(added)} END"
-
-
-def is_number(kind: str) -> bool:
-    """Whether values of the type are numbers that can be added and compared."""
-    return kind in _INTEGERS or kind in _FLOATS or _DECIMAL.fullmatch(kind) is not None
 
 
 def _write_criterion(one: Criterion, kind: str) -> tuple[str, list[str]]:
@@ -94,12 +86,12 @@ def _write_criterion(one: Criterion, kind: str) -> tuple[str, list[str]]:
         return f"{text} = ?", [wanted]
     if one.comparison is Comparison.SAME_TEXT_ANY_CASE:
         return f"system.main.lower({text}) = system.main.lower(?)", [wanted]
-    if _is_nested(kind):
+    if is_nested(kind):
         wanted = wanted.replace("'", "").replace("\\", "")
         text = text if wanted else _TEXT.format(column)
         wanted = wanted or one.text
     # Numbers and days are written in small letters already.
-    text = text if is_number(kind) or kind.startswith(("DATE", "TIME")) else f"system.main.lower({text})"
+    text = text if is_numeric(kind) or is_temporal(kind) or is_time_of_day(kind) else f"system.main.lower({text})"
     return f"system.main.contains({text}, system.main.lower(?))", [wanted]
 
 
@@ -109,16 +101,12 @@ def _write_text(column: str, kind: str) -> str:
         return f"system.main.hex({column})"
     text = _TEXT.format(column)
     # Within a list or struct the engine puts quotes around texts, and strokes before quotes; a page does not.
-    return f"system.main.translate({text}, '''\\', '')" if _is_nested(kind) else text
-
-
-def _is_nested(kind: str) -> bool:
-    return kind.startswith(("STRUCT", "MAP", "UNION")) or kind.endswith("]")
+    return f"system.main.translate({text}, '''\\', '')" if is_nested(kind) else text
 
 
 def _compare_shown(column: str, kind: str, one: Criterion) -> tuple[str, list[str]]:
     """Return the number's digits as they are shown, without separators."""
-    if not is_number(kind):
+    if not is_numeric(kind):
         raise _make_comparison_error(kind, one.text)
     relation = "{} = ?" if one.comparison is Comparison.SHOWN_AS else "system.main.contains({}, ?)"
     tests = [relation.format(shown) for shown in _write_shown(column, kind, one)]
@@ -129,14 +117,14 @@ def _write_shown(column: str, kind: str, one: Criterion) -> list[str]:
     """Return the texts that the number may be shown as, rounded; two for a float, which has no exact half."""
     decimals = min(max(one.decimals, 0), _MAX_DECIMALS)
     number = f"system.main.multiply({column}, 100)" if one.is_percent else column
-    if kind in _INTEGERS and not one.is_percent and not decimals:
+    if is_whole(kind) and not one.is_percent and not decimals:
         return [_TEXT.format(column)]
     found = _DECIMAL.fullmatch(kind)
     whole_digits = int(found[1]) - int(found[2]) + (2 if one.is_percent else 0) if found else _FLOAT_DIGITS
     # Casts to a narrow decimal take half the time.
-    width = _NARROW_DIGITS if (found or kind in _FLOATS) and whole_digits + decimals <= _NARROW_DIGITS else _MAX_DIGITS
+    width = _NARROW_DIGITS if (found or is_float(kind)) and whole_digits + decimals <= _NARROW_DIGITS else _MAX_DIGITS
     numbers = [number]
-    if kind in _FLOATS:
+    if is_float(kind):
         # What a person enters as a half, 2.675, is a little less as a binary number.
         numbers.append(f"system.main.multiply({number}, {_JUST_MORE})")
     return [_TEXT.format(f"TRY_CAST({each} AS DECIMAL({width}, {decimals}))") for each in numbers]
@@ -144,14 +132,14 @@ def _write_shown(column: str, kind: str, one: Criterion) -> list[str]:
 
 def _compare(column: str, kind: str, relation: str, text: str) -> tuple[str, list[str]]:
     """Return the value itself, as the column's type orders it."""
-    if is_number(kind):
+    if is_numeric(kind):
         return _compare_number(column, kind, relation, text)
-    if kind == "DATE" or (kind.startswith("TIMESTAMP") and not kind.endswith("]")):
+    if is_temporal(kind):
         cast = "TIMESTAMP WITH TIME ZONE" if "ZONE" in kind else "TIMESTAMP"
         return f"{column} {relation} CAST(? AS {cast})", [text]
     if kind == "TIME":
         return f"{column} {relation} CAST(? AS TIME)", [text]
-    if kind == "VARCHAR" or kind.startswith("ENUM("):
+    if is_text(kind):
         return f"{_TEXT.format(column)} {relation} ?", [text]
     raise _make_comparison_error(kind, text)
 
@@ -164,7 +152,7 @@ def _compare_number(column: str, kind: str, relation: str, text: str) -> tuple[s
         raise _make_comparison_error(kind, text) from exc
     if not wanted.is_finite():
         raise _make_comparison_error(kind, text)
-    if kind in _FLOATS:
+    if is_float(kind):
         test = f"(CAST({column} AS DOUBLE) {relation} CAST(? AS DOUBLE) AND NOT system.main.isnan({column}))"
         return test, [text]
     found = _DECIMAL.fullmatch(kind)

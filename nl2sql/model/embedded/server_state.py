@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
+from nl2sql.atomic_write import write_private
 from nl2sql.json_codec import decode_known_fields, decode_value
-from nl2sql.model.embedded.shared_files import is_locked, write_private
+from nl2sql.model.embedded.shared_files import is_locked
 
 LOOPBACK: Final = "127.0.0.1"
 

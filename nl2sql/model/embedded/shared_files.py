@@ -5,8 +5,6 @@ It does not know the content of the files.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,17 +18,6 @@ from nl2sql.errors import ModelError
 def make_private_folder(folder: Path) -> None:
     """Create the folder for this user alone; leave one that exists as it is."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace the file's content at once; only this user may read it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 @contextmanager

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from nl2sql.atomic_write import write_private
 from nl2sql.cancellation import CancelToken
 from nl2sql.errors import ConfigError, ModelError
 from nl2sql.model import Progress
-from nl2sql.model.embedded.shared_files import lock, make_private_folder, write_private
+from nl2sql.model.embedded.shared_files import lock, make_private_folder
 from nl2sql.model.embedded.weight_sources import (
     HUGGING_FACE,
     QWEN,

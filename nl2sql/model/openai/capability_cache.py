@@ -6,13 +6,13 @@ It holds no key and no text of a conversation. If the file is damaged or cannot 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
+
+from nl2sql.atomic_write import write_private
 
 _FILE: Final = "endpoints.json"
 _MAX_AGE_SECONDS: Final = 30 * 24 * 3600
@@ -56,7 +56,7 @@ class CapabilityCache:
         entries[f"{endpoint} {model}"] = {**asdict(capabilities), "at": int(self._clock())}
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            _write(self._path, json.dumps(entries, indent=1, sort_keys=True))
+            write_private(self._path, json.dumps(entries, indent=1, sort_keys=True))
         except OSError:
             return
 
@@ -71,18 +71,6 @@ class CapabilityCache:
             return {}
         oldest = self._clock() - _MAX_AGE_SECONDS
         return {k: v for k, v in loaded.items() if isinstance(v, dict) and _read_number(v.get("at")) > oldest}
-
-
-def _write(path: Path, text: str) -> None:
-    """Replace the file in one step, so that a reader sees the old text or the new, never half."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(temporary).replace(path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _decode_capabilities(entry: dict[str, Any]) -> EndpointCapabilities:

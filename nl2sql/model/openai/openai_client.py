@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from nl2sql.cancellation import CancelToken
 from nl2sql.errors import ConfigError, ModelError
+from nl2sql.generators import drain
 from nl2sql.model.chat import Tool
 from nl2sql.model.openai import endpoint_errors, prompt_size, tool_protocols
 from nl2sql.model.openai.call_log import CallLog
@@ -200,7 +201,7 @@ class OpenAIChatModel:
                 yield reply
         for _ in range(count - received):
             with contextlib.closing(self._stream_with_retries(replace(request, count=1), cancel)) as stream:
-                yield _drain(stream)
+                yield drain(stream)
 
     def _make_request(self, messages: Messages, tools: Sequence[Tool], temperature: float, **more: Any) -> Request:
         return Request(self._name, messages, tools, temperature, extra_body=self._options.extra_body, **more)
@@ -376,16 +377,6 @@ def _open_sdk_transport(base_url: str, api_key: str | None, options: ClientOptio
     from nl2sql.model.openai.openai_transport import OpenAITransport
 
     return OpenAITransport(base_url, api_key, options.timeouts, options.http_client)
-
-
-def _drain(stream: Generator[str, None, Reply]) -> Reply:
-    """The whole reply of a stream whose pieces nobody reads."""
-    while True:
-        try:
-            next(stream)
-        except StopIteration as stopped:
-            reply: Reply = stopped.value
-            return reply
 
 
 def _find_reply_failure(reply: Reply) -> Failure | None:

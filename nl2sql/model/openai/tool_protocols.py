@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nl2sql.model.chat import Tool
-from nl2sql.model.tool_calls.tool_call_shapes import SQL_TOOL
-from nl2sql.types import Message, Messages, ToolCall
+from nl2sql.types import Message, Messages, ToolCall, ToolName
 
 TOOLS: Final = "tools"
 FUNCTIONS: Final = "functions"
@@ -47,7 +46,7 @@ def make_request_fields(
         fields["tools"] = [dict(tool) if strict else {**tool, "function": _drop_strict(tool)} for tool in tools]
     elif tools and protocol == FUNCTIONS:
         fields["functions"] = [_drop_strict(tool) for tool in tools]
-    elif any(tool["function"]["name"] != SQL_TOOL for tool in tools):
+    elif any(tool["function"]["name"] != ToolName.SQL_QUERY for tool in tools):
         converted = _append_system_text(converted, describe_tools(tools))
     if not takes_system:
         converted = _replace_system_role(converted)
@@ -178,7 +177,7 @@ def _format_block(name: str, arguments: str) -> str:
         decoded = json.loads(arguments)
     except ValueError:
         decoded = {}
-    if name == SQL_TOOL and isinstance(decoded, dict) and isinstance(decoded.get("query"), str):
+    if name == ToolName.SQL_QUERY and isinstance(decoded, dict) and isinstance(decoded.get("query"), str):
         return f"```sql\n{decoded['query']}\n```"
     return f"```json\n{json.dumps({'name': name, 'arguments': decoded}, ensure_ascii=False)}\n```"
 

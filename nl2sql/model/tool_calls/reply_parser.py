@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from nl2sql.model.chat import Tool
 from nl2sql.model.tool_calls import call_marks, text_tool_calls, tolerant_json
-from nl2sql.model.tool_calls.tool_call_shapes import MAX_CALLS, MAX_NAME_CHARS, SQL_TOOL, RawCall
-from nl2sql.types import ToolCall
+from nl2sql.model.tool_calls.tool_call_shapes import MAX_CALLS, MAX_NAME_CHARS, RawCall
+from nl2sql.types import ToolCall, ToolName
 
 # Some gateways keep a model's signed thoughts in ids.
 MAX_ID_CHARS: Final = 20_000
@@ -101,7 +101,7 @@ def parse_arguments(raw_arguments: Any) -> Mapping[str, Any]:
 
 def _find_calls(prose: str, reasoning: str, names: Sequence[str]) -> tuple[str, list[RawCall]]:
     prose, calls = text_tool_calls.find_calls(prose, names)
-    if not calls and SQL_TOOL in names:
+    if not calls and ToolName.SQL_QUERY in names:
         left, calls = text_tool_calls.find_sql(call_marks.cut_invented_result(prose))
         prose = left if calls else prose
     if not calls and reasoning:
@@ -120,7 +120,7 @@ def _make_call(raw: RawCall, tools: Sequence[Tool], *, cut: bool) -> ToolCall:
     try:
         arguments = parse_arguments(raw.arguments)
     except ValueError as exc:
-        if name == SQL_TOOL and not cut and (sql := _find_only_sql(raw.arguments)):
+        if name == ToolName.SQL_QUERY and not cut and (sql := _find_only_sql(raw.arguments)):
             return ToolCall(raw.id, name, {"query": sql})
         return incomplete if cut or not raw.is_whole else ToolCall(raw.id, name, {}, str(exc))
     free = [key for key in parameters.get(name, {}) if key not in arguments]

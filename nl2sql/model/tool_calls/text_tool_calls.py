@@ -15,7 +15,6 @@ from typing import Any, Final
 from nl2sql.model.tool_calls import call_marks, tolerant_json
 from nl2sql.model.tool_calls.sql_in_prose import cut_after_sql, find_sql_in_prose
 from nl2sql.model.tool_calls.tool_call_shapes import (
-    SQL_TOOL,
     RawCall,
     is_bare_sql,
     read_arguments_at,
@@ -24,6 +23,7 @@ from nl2sql.model.tool_calls.tool_call_shapes import (
     read_python_calls,
     read_values,
 )
+from nl2sql.types import ToolName
 
 _THINK = r"think|thinking|thoughts?|reasoning|reflection|scratchpad|(?:mm|seed):think"
 _THOUGHT = re.compile(
@@ -153,7 +153,7 @@ def find_calls_in_thought(text: str, names: Collection[str], *, alone: bool) -> 
     regions = list(call_marks.REGION.finditer(plain))[-1:]
     if regions and regions[0].end() == len(plain) and (calls := _find_in_regions(regions[0][0], names)[1]):
         return [call for call in calls if call.name]
-    fences = [*_FENCE.finditer(plain)] if alone and SQL_TOOL in names else []
+    fences = [*_FENCE.finditer(plain)] if alone and ToolName.SQL_QUERY in names else []
     if fences and fences[-1]["end"] and fences[-1].end() == len(plain) and fences[-1]["language"] in _SQL_LANGUAGES:
         return find_sql(fences[-1][0])[1]
     return []
@@ -167,7 +167,7 @@ def find_sql(text: str) -> tuple[str, list[RawCall]]:
         language, body = match["language"].lower(), match["body"].strip()
         if not body or not (language in _SQL_LANGUAGES or (not language and is_bare_sql(body))):
             return match[0]
-        calls.setdefault(body, RawCall(SQL_TOOL, {"query": body}, is_whole=bool(match["end"])))
+        calls.setdefault(body, RawCall(ToolName.SQL_QUERY, {"query": body}, is_whole=bool(match["end"])))
         return ""
 
     prose = _FENCE.sub(take, text)
@@ -175,11 +175,11 @@ def find_sql(text: str) -> tuple[str, list[RawCall]]:
         return prose.strip(), list(calls.values())
     if not is_bare_sql(text):
         found = find_sql_in_prose(text)
-        return (found[0], [RawCall(SQL_TOOL, {"query": found[1]})]) if found else (text, [])
+        return (found[0], [RawCall(ToolName.SQL_QUERY, {"query": found[1]})]) if found else (text, [])
     statement = _STATEMENT.match(text)
     query = statement[0].strip() if statement else cut_after_sql(text)
     rest = text[statement.end() :] if statement else ""
-    return rest.strip(), [RawCall(SQL_TOOL, {"query": query}, is_whole=statement is not None)]
+    return rest.strip(), [RawCall(ToolName.SQL_QUERY, {"query": query}, is_whole=statement is not None)]
 
 
 def _find_in_regions(text: str, names: Collection[str], depth: int = 0) -> tuple[str, list[RawCall]]:
@@ -222,7 +222,7 @@ def _read_body(body: str, names: Collection[str], *, named: re.Match[str] | None
         found = found or find(body, names)[1]
     if found:
         return found
-    if SQL_TOOL in names and (sql := find_sql(_LEADING_NAME.sub("", bare))[1]):
+    if ToolName.SQL_QUERY in names and (sql := find_sql(_LEADING_NAME.sub("", bare))[1]):
         return sql[:1]
     name = _NAME.search(body)
     return [RawCall(name[1] if name else "", body.strip(), is_whole=whole)]
@@ -332,7 +332,7 @@ def _find_elements(text: str, names: Collection[str]) -> tuple[str, list[RawCall
         arguments: Any = values or (body.strip() if body.strip().startswith("{") else {})
         if arguments or not body.strip():
             return text[:start], [RawCall(name, arguments, is_whole=end >= 0)]
-        if name == SQL_TOOL and is_bare_sql(body):
+        if name == ToolName.SQL_QUERY and is_bare_sql(body):
             return text[:start], [RawCall(name, {"query": body.strip()}, is_whole=end >= 0)]
     return text, []
 
@@ -370,7 +370,7 @@ def _find_named(text: str, names: Collection[str]) -> tuple[str, list[RawCall]]:
         elif line := _INPUT_LINE.match(text, found.end()) or _IN_SQUARES.match(text, found.end()):
             argument = _QUOTES.sub(r"\2", line["argument"].strip())
             is_bare = argument == line["argument"].strip() and line.re is _INPUT_LINE
-            if found["name"] == SQL_TOOL and (is_bare or not is_bare_sql(argument)):
+            if found["name"] == ToolName.SQL_QUERY and (is_bare or not is_bare_sql(argument)):
                 continue
             at = line.end()
             calls.append(RawCall(found["name"], {}, positional=(argument,) if argument not in ("", "None") else ()))

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nl2sql.model.tool_calls import tolerant_json
+from nl2sql.types import ToolName
 
-SQL_TOOL: Final = "sql_query"
 MAX_CALLS: Final = 128
 """Calls of one reply: more than any question may make."""
 MAX_NAME_CHARS: Final = 200
@@ -117,8 +117,8 @@ def read_call(value: Any, names: Collection[str]) -> list[RawCall]:
         ((key, inner),) = value.items()
         if key in names and isinstance(inner, dict):
             return [RawCall(key, inner)]
-        if key in ("query", "sql") and SQL_TOOL in names and isinstance(inner, str) and is_bare_sql(inner):
-            return [RawCall(SQL_TOOL, {"query": inner})]
+        if key in ("query", "sql") and ToolName.SQL_QUERY in names and isinstance(inner, str) and is_bare_sql(inner):
+            return [RawCall(ToolName.SQL_QUERY, {"query": inner})]
     return []
 
 
@@ -156,7 +156,7 @@ def read_arguments_at(name: str, text: str, at: int) -> tuple[RawCall, int] | No
         named, others, end = _read_arguments(text, at)
     except ValueError:
         quoted = _QUOTED_SQL.match(text, at)
-        if quoted is None or name.rpartition(".")[2] != SQL_TOOL or f"{SQL_TOOL}(" in quoted["sql"]:
+        if quoted is None or name.rpartition(".")[2] != ToolName.SQL_QUERY or f"{ToolName.SQL_QUERY}(" in quoted["sql"]:
             return None
         return (RawCall(name, {"query": quoted["sql"]}), quoted.end()) if is_bare_sql(quoted["sql"]) else None
     if len(others) == 1 and isinstance(others[0], dict) and not named:

@@ -18,11 +18,11 @@ from nl2sql.repair.name_matching import (
     has_words,
     is_alike,
     is_plural,
-    is_same_word,
     is_slip,
     split_words,
 )
 from nl2sql.repair.scopes import Scope, ScopeSource
+from nl2sql.schema.word_stems import is_same_word
 
 Matches = Callable[[ScopeSource, str, str], bool]
 

@@ -27,9 +27,10 @@ from nl2sql.repair.join_conditions import (
     list_possible_sources,
 )
 from nl2sql.repair.join_paths import list_keys_between
-from nl2sql.repair.name_matching import has_words, is_alike, is_plural, is_same_word, split_words
+from nl2sql.repair.name_matching import has_words, is_alike, is_plural, split_words
 from nl2sql.repair.proving import prove_stored
 from nl2sql.repair.scopes import Scope, ScopeSource
+from nl2sql.schema.word_stems import is_same_word
 from nl2sql.types import Proof, Table
 
 

@@ -21,6 +21,7 @@ from nl2sql.repair.proving import prove_stored
 from nl2sql.repair.rules.column_sources import list_compared_texts
 from nl2sql.repair.scopes import Scope, ScopeSource
 from nl2sql.types import Column
+from nl2sql.types.type_families import is_boolean
 
 _TRUE: Final = frozenset({"1", "y", "yes", "on", "j", "ja", "o", "oui", "s", "si", "sí"})
 _FALSE: Final = frozenset({"0", "n", "no", "off", "nein", "non"})
@@ -37,7 +38,7 @@ def compare_truth(context: RepairContext) -> Edit | None:
     """
     for _, column, known in _list_columns(context):
         parent = column.parent
-        if not known.type.startswith("BOOLEAN") or not isinstance(parent, exp.EQ | exp.NEQ):
+        if not is_boolean(known.type) or not isinstance(parent, exp.EQ | exp.NEQ):
             continue
         other = parent.expression if parent.this is column else parent.this
         word = str(other.this).casefold() if isinstance(other, exp.Literal) and other.is_string else ""
