@@ -56,9 +56,9 @@ _NO_MENU: Final = {"embedOptions": {"actions": False}}
 def show_chart(
     assistant: Assistant, sql: str, result: Result, key: str, *, title: str, alt: str
 ) -> dict[str, Any] | None:
-    """Draw the chart of all rows that can be had, and return its spec; None where there is none.
+    """Draw the chart of all available rows, and return its spec; None where there is no chart.
 
-    `sql` is what gave the result. `title` is for pictures of it.
+    `sql` gave the result. `title` is for images of the chart.
     """
     get_answer_state(key)["title"] = title
     if result.row_count < 1 or is_metric(result):

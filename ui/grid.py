@@ -36,7 +36,7 @@ def draw_grid(
     on_act: Callable[[], None] | None = None,
     **more: Any,
 ) -> None:
-    """Draw the table. A cell that is two texts shows the first, and the second under the pointer.
+    """Draw the table. A cell of two texts shows the first, and the second in its tooltip.
 
     A column has `name`, and may have `number` (aligned right), `sorted`, `made` (by the page, and how) and `only`
     (whether its values can be filtered by). `key` may not hold two underscores in a row. `caption` is what a screen

@@ -168,9 +168,9 @@ class FileUsage:
 
 @dataclass(slots=True, eq=False)
 class _IncomingFile:
-    """A file on its way: the bytes that it says it has, or that have come, whichever is more.
+    """A file that is arriving, with its announced size or the bytes received, whichever is more.
 
-    Two are never the same one, however alike they are.
+    Files are compared by identity.
     """
 
     session: str

@@ -84,10 +84,7 @@ class Extent:
 
 
 def show_rows(assistant: Assistant, sql: str, result: Result, key: str, run: RunSQL | None = None) -> None:
-    """Show the table with its controls.
-
-    `sql` gave the result; `run` runs other SQL as a branch of the answer.
-    """
+    """Show the table with its controls. `sql` gave the result; `run` runs other SQL as a branch of the answer."""
     if (behind := get_answer_state(key).pop("behind", None)) and run is not None:
         st.toast("The rows behind it are below, with their SQL.")
         run(behind)
@@ -104,7 +101,6 @@ def show_rows(assistant: Assistant, sql: str, result: Result, key: str, run: Run
     except NL2SQLError as exc:
         _show_first_rows(result, formats, exc, key)
         return
-    whole = _describe_row_count(assistant, sql, result, key) if look.filters else ""
     draw_grid(
         _make_columns(result, drawn, look, filters),
         drawn.cells,
@@ -112,7 +108,7 @@ def show_rows(assistant: Assistant, sql: str, result: Result, key: str, run: Run
         caption=f"Rows of the answer: {write_row_count(shown.num_rows)}",
         on_act=lambda: _handle_click(assistant, sql, result, filters, extent, key),
         total=drawn.total,
-        pager=_make_pager(extent, look, whole),
+        pager=_make_pager(extent, look, _describe_row_count(assistant, sql, result, key) if look.filters else ""),
         figures=[{"id": one, "label": label, "on": one in look.figures} for one, label in figures.options],
         filters=not always_filters,
         chips=[one.label for one in look.filters],
@@ -121,12 +117,17 @@ def show_rows(assistant: Assistant, sql: str, result: Result, key: str, run: Run
         behind=run is not None and _has_rows_behind(assistant, sql, result, key),
         whole=get_answer_state(key).get("whole"),
     )
-    for note in drawn.notes:
-        st.caption(note)
+    notes = [*drawn.notes]
     if not extent.is_complete:
-        st.caption(describe_missing_rows(extent))
+        notes.append(describe_missing_rows(extent))
     if not look.is_plain and _has_other_rows(assistant, sql, result, key):
-        st.caption("The query ran again for this, and its rows differ from those of the answer.")
+        notes.append("The query ran again for this, and its rows differ from those of the answer.")
+    _show_notes(notes, result)
+
+
+def _show_notes(notes: Sequence[str], result: Result) -> None:
+    for note in notes:
+        st.caption(note)
     show_renamed_columns(result)
 
 

@@ -121,9 +121,9 @@ class TableListItem:
 
 
 def draw_table_list(tables: Sequence[TableListItem], *, key: str, on_look: Callable[[], None]) -> None:
-    """Draw the list. Those that are open stay open when it is drawn anew.
+    """Draw the list. Tables that are open stay open when it is drawn again.
 
-    Where somebody wants to see a table's rows `on_look` runs, and `st.session_state[key].look` is its name, as the
-    browser says it.
+    `on_look` runs when the user wants to see a table's rows; `st.session_state[key].look` is its name, unchecked, from
+    the browser.
     """
     _table_list_component(data={"tables": [asdict(table) for table in tables]}, key=key, on_look_change=on_look)

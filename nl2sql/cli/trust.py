@@ -43,9 +43,7 @@ _DECLINED_EXIT_CODE: Final = 4
 @click.option("--remove", is_flag=True, help="Stop trusting these files.")
 @click.option("--yes", is_flag=True, help="Trust them without being asked. Read them first.")
 def trust_command(folder: Path | None, show: bool, remove: bool, yes: bool) -> int:
-    """Trust the files of a project until they change.
-
-    They are its project file, its dbt files and its verified queries.
+    """Trust the files of a project until they change: project file, dbt files, verified queries.
 
     FOLDER is the folder that holds them; by default, that of the nearest project file here or above. Until you trust
     it, a project file that was found (not named with --config) can only name data in its own folder, add to the

@@ -81,8 +81,6 @@ def ui_command(port: int | None, origins: tuple[str, ...], opens: bool | None, *
 def _check_database(config: Config) -> None:
     """Open and close the database once, so that errors and imports are shown here.
 
-    ConfigError, DatabaseError, LimitError.
-
     Raises:
         ConfigError: it is not there.
         DatabaseError: it cannot be opened.

@@ -233,7 +233,7 @@ def test_own_files_are_trusted(cli: Cli, shop: Path, tmp_path: Path) -> None:
         b"orders" not in listed.stdout and b"queries/orders.sql: it has changed since you trusted it" in listed.stderr
     )
     shown = cli("queries", "show", "orders")
-    assert count.encode() in shown.stdout and b"it is not used" in shown.stderr
+    assert count.encode() in shown.stdout and b"this query is not used" in shown.stderr
     assert cli("queries", "test", "orders").returncode == 2
     cli("trust")
     assert cli("queries", "test", "orders").returncode == 0

@@ -88,7 +88,7 @@ def test_parameters_are_changed_and_run_again(
             .replace("$quay", "'O''Brien'").replace("$least", "3.5").replace("$since", "DATE '2025-01-01'")
             .replace("$pots", "1").replace("$sold", "TRUE"))  # fmt: skip
         expect(turn.get_by_test_id("stMetricValue").last).to_have_text("2")
-        assert turn.get_by_role("alert").count() == 0
+        expect(turn.get_by_role("alert")).to_have_count(0)
         least.fill("99")
         run.click()
         expect(turn.get_by_test_id("stMetricValue").last).to_have_text("0")

@@ -72,9 +72,7 @@ def test_where_people_sign_in_only_editors_save(
                 turn = person.ask("What are the sales in all?")
                 turn.get_by_role("button", name="Save as verified").click()
                 if email.startswith("bob"):
-                    expect(person.page.get_by_role("alert").last).to_contain_text(
-                        "only editors can save verified queries"
-                    )
+                    expect(person.page.get_by_role("alert").last).to_contain_text("Only editors can save")
                     assert person.page.get_by_test_id("stForm").count() == 0
                 else:
                     form = person.page.get_by_test_id("stForm")
