@@ -8,35 +8,32 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Final, Self, Unpack
 
 from nl2sql import schema
 from nl2sql.agent import prompts
+from nl2sql.agent.ask_options import AskOptions, check_question, refuse_unknown_options
 from nl2sql.agent.few_shot import choose_examples
 from nl2sql.agent.loop import QuestionBudget
 from nl2sql.agent.owner_notes import select_notes
-from nl2sql.agent.query_execution import Approver, make_lookup_permit, restrict_approval
+from nl2sql.agent.query_execution import make_lookup_permit, restrict_approval
 from nl2sql.agent.question_run import QuestionRun, RunOptions
 from nl2sql.agent.tools import QuestionScope, Toolbox
 from nl2sql.agent.verified_query_tools import make_query_functions
 from nl2sql.answer.notation import find_notation
 from nl2sql.cancellation import CancelToken, Deadline
-from nl2sql.config import LOCAL_MODEL, Config, add_dbt, load_config
+from nl2sql.config import LOCAL_MODEL, Config
 from nl2sql.database import Database
-from nl2sql.engines import DataSettings, open_engine
-from nl2sql.errors import ConfigError, DatabaseError, NL2SQLError, ToolError
+from nl2sql.errors import ConfigError, DatabaseError, ToolError
 from nl2sql.model import Progress, open_chat_model
 from nl2sql.model.chat import ChatModel
 from nl2sql.schema import SchemaBudget
 from nl2sql.schema.allowed_schema import AllowedSchema
-from nl2sql.schema.ddl_prompt import make_one_line
-from nl2sql.schema.identifiers import find_closest
 from nl2sql.store.sessions import SessionTurns, make_session_id
 from nl2sql.store.verified_queries import VerifiedQuery, find_answering_query
 from nl2sql.types import (
@@ -46,7 +43,6 @@ from nl2sql.types import (
     EventKind,
     Limits,
     Message,
-    Policy,
     Receipt,
     Result,
     Schema,
@@ -56,85 +52,16 @@ from nl2sql.types import (
 )
 
 if TYPE_CHECKING:
-    from nl2sql.engines.engine import Engine
     from nl2sql.importing.file_rules import FileRules
     from nl2sql.schema import LinkedSchema
-    from nl2sql.store import HistoryEntry, ReplayDiff, Store, Turn
+    from nl2sql.store import HistoryEntry, ReplayDiff, Turn
 
-MAX_QUESTION_CHARS: Final = 4000
-_NAME_CHARS: Final = 100
 _QUESTION_SECONDS: Final = 600.0
 # On a slow machine the embedded model reads a long schema for a quarter of an hour, once.
 _QUESTION_SECONDS_LOCAL: Final = 2700.0
 _SCHEMA_TOKENS: Final = SchemaBudget(detail_tokens=24_000, whole_tokens=24_000)
 # The embedded model reads some seventy tokens a second: a longer text would make the first answer wait too long.
 _SCHEMA_TOKENS_LOCAL: Final = SchemaBudget(detail_tokens=1_500, whole_tokens=6_000)
-
-
-def connect(
-    url: str | None = None,
-    *,
-    model: str | ChatModel | None = None,
-    config: Config | None = None,
-    on_progress: Progress | None = None,
-    store: Store | None = None,
-    user: str | None = None,
-    client: str = "python",
-    workers: int = 1,
-) -> Assistant:
-    """Open a database and return an Assistant over it; use it in a `with` block, or close it.
-
-    `url` is a `.duckdb` file, a CSV, Parquet, JSON or Excel file, or a folder of them; None takes `NL2SQL_DB`, then
-    the project file, then the sample data. `model` is `local`, a model's name at `OPENAI_BASE_URL`, or a ChatModel.
-    The database is opened at once, the model with the first question; `on_progress(what, done, total)` hears of
-    long work, such as the import of data files (in bytes). With a `store` every answer is recorded before it is
-    given, for that `user`, and sessions of earlier programs can go on; `client` says where it was asked. The store is
-    not closed with the Assistant. `workers` is how many queries may run side by side, each with the memory of the
-    limits; further ones wait their turn.
-    A project file that was found and is not trusted counts in part: what is ignored, `config.notes`, is a UserWarning,
-    as is a name of the policy that the database does not have. Raises ConfigError, DatabaseError, LimitError.
-    """
-    name = model if isinstance(model, str) else None
-    if config is None:
-        config = load_config(url=url, model=name)
-    else:
-        config = config.point_to(url) if url else config
-        config = replace(config, model=config.model.rename(name)) if name else config
-    told = list(config.notes)
-    try:
-        config = add_dbt(config)
-        engine = _open(config, workers, on_progress)
-        chat_model = None if model is None or isinstance(model, str) else model
-        conversations = SessionTurns(store, url=engine.url, user=user, client=client)
-        database = Database(engine, config)
-        assistant = Assistant(database, chat_model, on_progress=on_progress, conversations=conversations)
-        told += [*database.notes, *_check_policy(database)]
-    finally:
-        for text in told if client == "python" else ():
-            warnings.warn(text, UserWarning, stacklevel=2)
-    return assistant
-
-
-class AskOptions(TypedDict, total=False):
-    """How a question is asked: the keywords of `Assistant.ask` and `stream`.
-
-    `session` (an earlier answer's, or one of `open_session`) makes it a follow-up. Sessions and what is recorded are
-    `user`'s alone, by default those of the user given to `connect`. `summary=False` leaves out the sentence and saves a
-    model call, `explain=False` leaves out the reading of the SQL. `approve` is asked before SQL runs, and nothing runs
-    unasked; where it says no, the answer has the SQL and no rows. With `approve_above_rows` it is asked only where the
-    engine guesses that a step handles more rows than that, and what only helps runs below it. `tables` are the ones
-    that the question is about, as is a table that it names like `@orders`: the model is shown these, and those that
-    their keys lead to. `cancel` stops the question from another thread.
-    """
-
-    session: str | None
-    user: str | None
-    summary: bool
-    explain: bool
-    approve: Approver
-    approve_above_rows: int | None
-    tables: Sequence[str]
-    cancel: CancelToken | None
 
 
 class Assistant:
@@ -149,7 +76,7 @@ class Assistant:
         chat_model: ChatModel | None = None,
         *,
         on_progress: Progress | None = None,
-        conversations: SessionTurns | None = None,
+        sessions: SessionTurns | None = None,
         model_opener: Callable[[CancelToken | None], ChatModel] | None = None,
     ) -> None:
         self.database = database
@@ -157,7 +84,7 @@ class Assistant:
         self._model = chat_model
         self._model_lock = threading.Lock()
         self._on_progress = on_progress
-        self._conversations = conversations or SessionTurns(None, url=database.url)
+        self._sessions = sessions or SessionTurns(None, url=database.url)
         self._linked: LinkedSchema | None = None
 
     @property
@@ -208,10 +135,10 @@ class Assistant:
     def stream(self, question: str, **options: Unpack[AskOptions]) -> Iterator[Event]:
         """As `ask`, but yields what happens as it happens; the last event carries the Answer."""
         start = time.perf_counter()
-        _refuse_unknown_options(options)
-        question = _check_question(question)
+        refuse_unknown_options(options)
+        question = check_question(question)
         session, user, cancel = options.get("session"), options.get("user"), options.get("cancel")
-        if session is not None and not self._conversations.has_session(session, user):
+        if session is not None and not self._sessions.has_session(session, user):
             raise ConfigError(
                 f"there is no session {session!r} here", "Take `session` from an answer, or begin one: open_session()."
             )
@@ -223,7 +150,7 @@ class Assistant:
         if not allowed.schema.tables:
             raise DatabaseError("there is no table that may be read", "Check the database, and [policy] if you set it.")
         schema_seconds = time.perf_counter() - start
-        turns = self._conversations.list_turns(session, user)
+        turns = self._sessions.list_turns(session, user)
         run = self._start_run(question, turns, queries, options)
         answer: Answer | None = None
         warnings: tuple[str, ...] = ()
@@ -251,7 +178,7 @@ class Assistant:
             warnings=(*warnings, *answer.warnings, *_list_doubts_of_failure(answer, allowed)),
             receipt=answer.receipt or self.issue_receipt(),
         )
-        answer = self._conversations.record(answer, user)
+        answer = self._sessions.record(answer, user)
         yield Event(EventKind.ANSWER, answer.text, result=answer.result, answer=answer)
 
     def with_files(
@@ -267,7 +194,7 @@ class Assistant:
         `upload_bytes` and `upload_rows` of the limits; ConfigError where files were uploaded here already.
         """
         database = self.database.attach_files(files, workers=workers, rules=rules)
-        return Assistant(database, conversations=self._conversations, model_opener=self._get_chat_model)
+        return Assistant(database, sessions=self._sessions, model_opener=self._get_chat_model)
 
     def with_options(
         self, *, limits: Limits | None = None, model: str | Assistant | ChatModel | None = None
@@ -288,18 +215,18 @@ class Assistant:
         elif model is not None:
             own, opens = model, None
         database = self.database.share(config)
-        return Assistant(database, own, conversations=self._conversations, model_opener=opens)
+        return Assistant(database, own, sessions=self._sessions, model_opener=opens)
 
     def has_session(self, name: str, *, user: str | None = None) -> bool:
         """Whether the user has such a session, here or in the store. StoreError."""
-        return self._conversations.has_session(name, user)
+        return self._sessions.has_session(name, user)
 
     def open_session(self, name: str | None = None, *, user: str | None = None) -> str:
         """Begin the user's session of that name, or go on with it, and return its name: then `session=` may name it.
 
         Without a name it gets a new one that nobody can guess. ConfigError where the text cannot be a name.
         """
-        return self._conversations.open(name, user)
+        return self._sessions.open(name, user)
 
     def adopt(
         self, question: str, sql: str, *, session: str, user: str | None = None, cancel: CancelToken | None = None
@@ -332,7 +259,7 @@ class Assistant:
             session=session,
             receipt=self.issue_receipt(),
         )
-        return self._conversations.record(answer, user)
+        return self._sessions.record(answer, user)
 
     def replay(self, entry: HistoryEntry, *, cancel: CancelToken | None = None) -> ReplayDiff:
         """Run a remembered answer's SQL again, under the guard and the limits of now, and compare the rows with then.
@@ -455,25 +382,6 @@ class Assistant:
         return kept
 
 
-def _refuse_unknown_options(options: AskOptions) -> None:
-    """Refuse misspelt keywords as Python itself does. TypeError."""
-    for name in options:
-        if name not in AskOptions.__annotations__:
-            near = find_closest(name, AskOptions.__annotations__)
-            hint = f": did you mean {near!r}?" if near else ""
-            raise TypeError(f"ask() got an unexpected keyword argument {name!r}{hint}")
-
-
-def _check_question(question: str) -> str:
-    """Return the question without space around it. ConfigError where there is none, or it is too long."""
-    question = question.strip()
-    if not question:
-        raise ConfigError("there is no question", 'Ask one: nl2sql ask "how many customers are there?"')
-    if len(question) > MAX_QUESTION_CHARS:
-        raise ConfigError(f"the question has {len(question):,} characters", f"Keep it under {MAX_QUESTION_CHARS:,}.")
-    return question
-
-
 def _add_approval(answer: Answer, queries: Sequence[VerifiedQuery]) -> Answer:
     """Add who verified the answer's query and when, where it is one of these."""
     for query in queries:
@@ -492,47 +400,9 @@ def _warn_of_follow_up(answer: Answer, turns: Sequence[Turn], view: Schema) -> t
     return (warning,) if warning else ()
 
 
-def _open(config: Config, workers: int, on_progress: Progress | None) -> Engine:
-    """The database of the settings. No error holds the value of a variable that is in its address."""
-    cache_dir = config.home / "cache"
-    url = config.resolve_database() or _build_sample_database(cache_dir)
-    try:
-        settings = DataSettings(config.context.time_zone, config.files)
-        return open_engine(url, config.limits, cache_dir, workers, on_progress, settings)
-    except (ConfigError, DatabaseError):
-        if not config.variables:
-            raise
-        names = ", ".join(config.variables)
-        # Not from the error: its text may hold a value.
-        raise DatabaseError(f"there is no database where database.url leads by {names}", "Check both.") from None
-
-
-def _check_policy(database: Database) -> list[str]:
-    """What to say of names that the policy has and the database does not. ConfigError where one is a pattern."""
-    if database.config.policy == Policy():
-        return []
-    try:
-        idle = database.unmatched_policy_names
-    except NL2SQLError:
-        database.close()
-        raise
-    for name in idle:
-        if "*" in name:
-            database.close()
-            problem = f"the policy has a pattern, {make_one_line(name, _NAME_CHARS)}, and its names are exact"
-            raise ConfigError(problem, "Write each name in full.")
-    return list(database.policy_warnings)
-
-
 def _is_small(view: Schema, rows: int | None) -> bool:
     """Whether no table has more rows than that; False where no number is given."""
     return rows is not None and all(table.row_count is None or table.row_count <= rows for table in view.tables)
-
-
-def _build_sample_database(cache_dir: Path) -> str:
-    from nl2sql.sample_database import build_sample_database
-
-    return str(build_sample_database(cache_dir))
 
 
 def _list_doubts_of_failure(answer: Answer, allowed: AllowedSchema) -> list[str]:

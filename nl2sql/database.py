@@ -6,11 +6,8 @@ It knows no model and asks no question. Nothing here runs without having passed 
 from __future__ import annotations
 
 import contextlib
-import fnmatch
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -20,13 +17,12 @@ from nl2sql import guard, schema
 from nl2sql.cancellation import CancelToken
 from nl2sql.config import Config
 from nl2sql.engines.engine import CancellableJudge, require_capability
-from nl2sql.errors import DatabaseError, LimitError
+from nl2sql.errors import DatabaseError
 from nl2sql.importing.import_account import TableAccount, list_notes
-from nl2sql.schema.access import Copy, deny_copies, quote_path
-from nl2sql.schema.allowed_schema import AllowedSchema, ColumnDoubt, add_descriptions
+from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.identifiers import quote, quote_table
-from nl2sql.schema.value_index import Hit, ValueIndex
+from nl2sql.schema.value_index import Hit
 from nl2sql.store.verified_queries import VerifiedQueries
 from nl2sql.types import (
     Answer,
@@ -42,6 +38,7 @@ from nl2sql.types import (
     Verdict,
     Window,
 )
+from nl2sql.visible_schema import apply_patterns, list_accounts, make_allowed_schema
 
 if TYPE_CHECKING:
     from nl2sql.answer.display import ColumnFormat
@@ -53,8 +50,6 @@ if TYPE_CHECKING:
     from nl2sql.store import VerifiedQuery
 
 _NAME_CHARS: Final = 100
-# What asking the guard about views may take in all; those that it has not been asked by then are not shown.
-_VIEWS_SECONDS: Final = 20.0
 
 
 class Database:
@@ -80,13 +75,7 @@ class Database:
         """What may be seen of it, by the model too; made once for what was introspected. DatabaseError."""
         whole = self.engine.introspect()
         if self._seen is None or self._seen[0] is not whole:
-            policy = deny_copies(_apply_patterns(self.config, whole), whole, _list_copies(self._accounts))
-            policy = _allow_uploads(policy, self.uploads)
-            # Under no policy the engine has asked the guard itself.
-            if policy != Policy():
-                policy = guard.deny_refused(whole, policy, self._make_reader(policy))
-            view = schema.apply_policy(self._describe(whole), policy)
-            self._seen = (whole, AllowedSchema(view, policy, ValueIndex(view), self._list_doubts(view)))
+            self._seen = (whole, make_allowed_schema(whole, self.engine, self.config))
         return self._seen[1]
 
     @property
@@ -109,12 +98,13 @@ class Database:
 
         Under a policy without the texts of the file, which may stand in rows or columns that it hides.
         """
-        if not self._accounts:
+        accounts = list_accounts(self.engine)
+        if not accounts:
             return ()
         visible = {table.name.lower(): table for table in self.schema.tables}
-        accounts = [account for account in self._accounts if account.table.lower() in visible]
+        accounts = tuple(account for account in accounts if account.table.lower() in visible)
         if self.config.policy == Policy():
-            return tuple(accounts)
+            return accounts
         return tuple(
             account.hide_values({column.name.lower() for column in visible[account.table.lower()].columns})
             for account in accounts
@@ -168,7 +158,7 @@ class Database:
     def hidden_views(self) -> tuple[str, ...]:
         """The views that no policy names and that are hidden, since they read what it denies. DatabaseError."""
         whole = self.engine.introspect()
-        chosen = schema.resolve(whole, _apply_patterns(self.config, whole)).view.tables
+        chosen = schema.resolve(whole, apply_patterns(self.config, whole)).view.tables
         seen = {table.path for table in self.schema.tables}
         return tuple(table.name for table in chosen if table.kind == "view" and table.path not in seen)
 
@@ -411,12 +401,6 @@ class Database:
     ) -> None:
         self.close()
 
-    @property
-    def _accounts(self) -> tuple[TableAccount, ...]:
-        """How each table was made of its data file; none where the engine reads no files."""
-        files = self.engine.capabilities.file_tables
-        return files.accounts if files else ()
-
     def _require_paging(self) -> Paging:
         """Return what fetches pages.
 
@@ -425,64 +409,3 @@ class Database:
         """
         hint = "Sort and limit in the SQL, with ORDER BY and LIMIT, and run that."
         return require_capability(self.engine.capabilities.paging, self.engine, "read page by page", hint)
-
-    def _describe(self, whole: Schema) -> Schema:
-        """Return the schema in the owner's words. What dbt says counts where the owner's own words do not."""
-        context = self.config.context
-        own = {key.lower(): text for key, text in context.descriptions.items()}
-        synonyms = {key.lower(): words for key, words in context.synonyms.items()}
-        return add_descriptions(whole, context.dbt_notes.describe(whole) | own, synonyms)
-
-    def _list_doubts(self, view: Schema) -> tuple[ColumnDoubt, ...]:
-        """What is doubtful of columns that may be seen."""
-        seen = {(table.name.lower(), column.name.lower()) for table in view.tables for column in table.columns}
-        return tuple(
-            ColumnDoubt(account.table, column.name, "stays text" if self.config.policy != Policy() else column.doubt)
-            for account in self._accounts
-            for column in account.columns
-            if column.doubt and (account.table.lower(), column.name.lower()) in seen
-        )
-
-    def _make_reader(self, policy: Policy) -> Callable[[str], bool]:
-        """What says whether the guard lets a query run under the policy: no, where all its answers take too long."""
-        deadline = time.monotonic() + _VIEWS_SECONDS
-
-        def may_read(sql: str) -> bool:
-            if time.monotonic() > deadline:
-                return False
-            try:
-                return guard.examine(sql, policy, self.engine).is_allowed
-            except LimitError:
-                return False
-
-        return may_read
-
-
-def _list_copies(accounts: Sequence[TableAccount]) -> tuple[Copy, ...]:
-    """Which values of tables made of data files stand in two places, or once had another name."""
-    return tuple(
-        Copy(account.table, one.column, one.of_table, one.of_column) for account in accounts for one in account.origins
-    )
-
-
-def _apply_patterns(config: Config, whole: Schema) -> Policy:
-    """The policy, with only the tables allowed that `include` and `exclude` leave."""
-    if not config.include and not config.exclude:
-        return config.policy
-    kept = frozenset(
-        quote_path(*table.path)
-        for table in schema.resolve(whole, config.policy).tables
-        if (not config.include or _matches(table.name, config.include)) and not _matches(table.name, config.exclude)
-    )
-    return replace(config.policy, allow_tables=kept)
-
-
-def _allow_uploads(policy: Policy, uploads: Sequence[Upload]) -> Policy:
-    """The policy, with what its user uploaded allowed too: it is about the database's own tables."""
-    if policy.allow_tables is None:
-        return policy
-    return replace(policy, allow_tables=policy.allow_tables | {upload.table for upload in uploads})
-
-
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatch.fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)

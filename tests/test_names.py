@@ -43,7 +43,6 @@ LONG_MODULES = {
     "nl2sql/agent/tools.py": "the toolbox: one method a tool",
     "nl2sql/answer/row_filter.py": "one grammar of filters",
     "nl2sql/answer/sql_format.py": "one generator of SQL",
-    "nl2sql/assistant.py": "the assistant's public methods",
     "nl2sql/config/configuration.py": "the settings and where they come from",
 }
 
