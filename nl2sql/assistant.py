@@ -1,6 +1,6 @@
-"""Wires the rooms: one question from start to Answer.
+"""Takes one question from start to Answer over an opened database, a model and sessions.
 
-It joins an opened database, a model, and the conversations; no logic of the rooms themselves, and no printing.
+It joins what the packages do; it opens no database, and prints nothing.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from nl2sql import schema
 from nl2sql.agent import prompts
 from nl2sql.agent.ask_options import AskOptions, check_question, refuse_unknown_options
 from nl2sql.agent.few_shot import choose_examples
-from nl2sql.agent.loop import QuestionBudget
+from nl2sql.agent.outcome import QuestionBudget
 from nl2sql.agent.owner_notes import select_notes
 from nl2sql.agent.query_execution import make_lookup_permit, restrict_approval
 from nl2sql.agent.question_run import QuestionRun, RunOptions
-from nl2sql.agent.tools import QuestionScope, Toolbox
+from nl2sql.agent.question_scope import QuestionScope
+from nl2sql.agent.tools import Toolbox
 from nl2sql.agent.verified_query_tools import make_query_functions
 from nl2sql.answer.notation import find_notation
 from nl2sql.cancellation import CancelToken, Deadline
@@ -67,7 +68,7 @@ _SCHEMA_TOKENS_LOCAL: Final = SchemaBudget(detail_tokens=1_500, whole_tokens=6_0
 class Assistant:
     """Answers questions about one opened database. Methods may be called from several threads.
 
-    `database` is what runs the user's own SQL; the methods needed most are here too.
+    `database` runs the user's own SQL; its most used methods are here too.
     """
 
     def __init__(
@@ -99,32 +100,36 @@ class Assistant:
 
     @property
     def schema(self) -> Schema:
-        """What was introspected, without what the policy and the settings hide. DatabaseError."""
+        """The introspected schema, without what the policy and the settings hide.
+
+        Raises:
+            DatabaseError: the engine fails.
+        """
         return self.database.schema
 
     @property
     def verified_queries(self) -> tuple[VerifiedQuery, ...]:
-        """As `Database.verified_queries`."""
+        """The verified queries, as `Database.verified_queries`."""
         return self.database.verified_queries
 
     def check(self, sql: str, *, collect_all: bool = False) -> Verdict:
-        """As `Database.check`."""
+        """Check SQL, as `Database.check`."""
         return self.database.check(sql, collect_all=collect_all)
 
     def run(self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None) -> Result:
-        """As `Database.run`."""
+        """Run SQL, as `Database.run`."""
         return self.database.run(sql, limits=limits, cancel=cancel)
 
     def ask(self, question: str, **options: Unpack[AskOptions]) -> Answer:
         """Answer one question; `AskOptions` says what the keywords mean.
 
-        An answer that could not be had is an Answer too: see `status` and `error`.
+        A failure to answer is an Answer too: see `status` and `error`.
 
         Raises:
-            ConfigError: where there is no question, or no such session.
-            DatabaseError: where the database fails.
-            ModelError: where the model fails.
-            CancelledError: once `cancel` is set.
+            ConfigError: there is no question, or no such session.
+            DatabaseError: the database fails.
+            ModelError: the model fails.
+            CancelledError: `cancel` was set.
         """
         answer: Answer | None = None
         for event in self.stream(question, **options):
@@ -133,7 +138,7 @@ class Assistant:
         return answer
 
     def stream(self, question: str, **options: Unpack[AskOptions]) -> Iterator[Event]:
-        """As `ask`, but yields what happens as it happens; the last event carries the Answer."""
+        """Answer one question as `ask`, and yield each event as it happens; the last one carries the Answer."""
         start = time.perf_counter()
         refuse_unknown_options(options)
         question = check_question(question)
@@ -184,14 +189,17 @@ class Assistant:
     def with_files(
         self, files: Sequence[Path], *, workers: int = 1, rules: Mapping[str, FileRules] | None = None
     ) -> Assistant:
-        """The same database with data files (CSV, TSV, Parquet, JSON, Excel) as further tables, for one session.
+        """Return the same database with data files (CSV, TSV, Parquet, JSON, Excel) as further tables, for one session.
 
-        SQL calls them `uploads.` and the file's name, so that they never hide a table of the database; `uploads`
-        lists them. Sessions and the model are shared with this Assistant, which is to stay open; close the new one,
-        and what was made of the files is gone. `rules` say how to read a file, by its name, and `imports` how it was
-        read. The policy holds for the database as before, and allows the uploads.
-        DatabaseError names the file, and the line, that cannot be read; LimitError where they are larger than
-        `upload_bytes` and `upload_rows` of the limits; ConfigError where files were uploaded here already.
+        In SQL their names are `uploads.` and the file's name, so that they never hide a table of the database;
+        `database.uploads` lists them. Sessions and the model are shared with this Assistant, which must stay open.
+        Closing the new one removes what was made of the files. `rules` say how to read a file, by its name;
+        `database.imports` says how it was read. The policy holds for the database as before, and allows the uploads.
+
+        Raises:
+            DatabaseError: a file cannot be read; the text names the file and the line.
+            LimitError: the files are larger than `upload_bytes` and `upload_rows` of the limits.
+            ConfigError: files were uploaded here already.
         """
         database = self.database.attach_files(files, workers=workers, rules=rules)
         return Assistant(database, sessions=self._sessions, model_opener=self._get_chat_model)
@@ -201,9 +209,8 @@ class Assistant:
     ) -> Assistant:
         """Return the same database and sessions under other limits, or with another model.
 
-        `model` is its name, the model itself, or an Assistant whose model is meant.
-
-        It shares what this Assistant has opened: close this one, and not that.
+        `model` is a model's name, a ChatModel, or an Assistant whose model is used. The new Assistant shares what this
+        one has opened: close this one, and not the new one.
         """
         config = replace(self.config, limits=limits or self.config.limits)
         own: ChatModel | None = None
@@ -218,22 +225,32 @@ class Assistant:
         return Assistant(database, own, sessions=self._sessions, model_opener=opens)
 
     def has_session(self, name: str, *, user: str | None = None) -> bool:
-        """Whether the user has such a session, here or in the store. StoreError."""
+        """Return whether the user has such a session, here or in the store.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
         return self._sessions.has_session(name, user)
 
     def open_session(self, name: str | None = None, *, user: str | None = None) -> str:
-        """Begin the user's session of that name, or go on with it, and return its name: then `session=` may name it.
+        """Begin or resume the user's session of that name, and return the name to pass as `session=`.
 
-        Without a name it gets a new one that nobody can guess. ConfigError where the text cannot be a name.
+        Without a name it gets a new one that nobody can guess.
+
+        Raises:
+            ConfigError: the text cannot be a name.
         """
         return self._sessions.open(name, user)
 
     def adopt(
         self, question: str, sql: str, *, session: str, user: str | None = None, cancel: CancelToken | None = None
     ) -> Answer:
-        """Run the user's own SQL as the session's answer to the question: what is asked next builds on it.
+        """Run the user's own SQL as the session's answer to the question; follow-ups build on it.
 
-        The answer has no confidence, as nobody but the user says that it is right. Errors as `run`.
+        The answer has no confidence, as nobody but the user says that it is right.
+
+        Raises:
+            NL2SQLError: as `run`.
         """
         from nl2sql.answer.fallback_sentences import describe_empty_result, describe_rows
 
@@ -262,9 +279,13 @@ class Assistant:
         return self._sessions.record(answer, user)
 
     def replay(self, entry: HistoryEntry, *, cancel: CancelToken | None = None) -> ReplayDiff:
-        """Run a remembered answer's SQL again, under the guard and the limits of now, and compare the rows with then.
+        """Run a recorded answer's SQL again, under the current guard and limits, and compare the rows.
 
-        It runs on this database, whichever that of the entry was. ConfigError where it had no rows; errors as `run`.
+        It runs on this database, whichever that of the entry was.
+
+        Raises:
+            ConfigError: the recorded answer had no rows.
+            NL2SQLError: as `run`.
         """
         from nl2sql.store.replay_diff import compare_replay, get_replay_sql, make_replay_limits
 
@@ -273,7 +294,7 @@ class Assistant:
         return compare_replay(entry, result, self.issue_receipt())
 
     def issue_receipt(self, prompt: Sequence[Message] | None = None) -> Receipt:
-        """From what an answer is made here and now: hashes of schema, data, policy and prompt, settings, versions."""
+        """Return what an answer is made from now: hashes of schema, data, policy and prompt; settings; versions."""
         from nl2sql.answer.receipt import make_receipt
 
         config, allowed = self.config, self.database.allowed_schema
@@ -288,7 +309,7 @@ class Assistant:
         return make_receipt(allowed.schema, allowed.policy, settings, prompt)
 
     def render_prompt(self, question: str = "") -> str:
-        """Exactly what the model is sent before the question."""
+        """Return exactly what the model is sent before the question."""
         linked_schema = self._link(question, self.database.allowed_schema.schema)
         calls_tools = not self.config.model.is_local and self.config.model.protocol != "text"
         notes = select_notes(question, self.config.context, self.database.allowed_schema.schema)
@@ -359,10 +380,10 @@ class Assistant:
         return replace(answer, receipt=self.issue_receipt(run.messages))
 
     def _start_opening_model(self, cancel: CancelToken | None) -> Future[ChatModel]:
-        """The model, opened while the schema is looked at."""
-        with_model = ThreadPoolExecutor(1, "nl2sql-open-model")
-        opening = with_model.submit(self._get_chat_model, cancel)
-        with_model.shutdown(wait=False)
+        """Start opening the model, in a thread, while the schema is read."""
+        executor = ThreadPoolExecutor(1, "nl2sql-open-model")
+        opening = executor.submit(self._get_chat_model, cancel)
+        executor.shutdown(wait=False)
         return opening
 
     def _get_chat_model(self, cancel: CancelToken | None) -> ChatModel:
@@ -374,16 +395,16 @@ class Assistant:
             return self._model
 
     def _link(self, question: str, view: Schema) -> LinkedSchema:
-        """The view as text; made once where it is whole, since then it is the same for every question."""
-        kept = self._linked
-        if kept is None or kept.schema is not view:
-            kept = schema.link(question, view, self._schema_budget)
-            self._linked = None if kept.omitted_tables else kept
-        return kept
+        """Return the view as text; a whole one is the same for every question and is made once."""
+        linked = self._linked
+        if linked is None or linked.schema is not view:
+            linked = schema.link(question, view, self._schema_budget)
+            self._linked = None if linked.omitted_tables else linked
+        return linked
 
 
 def _add_approval(answer: Answer, queries: Sequence[VerifiedQuery]) -> Answer:
-    """Add who verified the answer's query and when, where it is one of these."""
+    """Add who verified the answer's query and when, where it is one of these queries."""
     for query in queries:
         if query.name == answer.verified_query:
             return replace(answer, verified_by=query.verified_by, verified_at=query.verified_at)
@@ -391,7 +412,7 @@ def _add_approval(answer: Answer, queries: Sequence[VerifiedQuery]) -> Answer:
 
 
 def _warn_of_follow_up(answer: Answer, turns: Sequence[Turn], view: Schema) -> tuple[str, ...]:
-    """Say what the answer's query keeps of the turn before though the question does not say so."""
+    """Warn where the answer's query keeps a condition of the turn before that the question does not name."""
     if answer.sql is None or not turns:
         return ()
     from nl2sql.answer.follow_up import describe_follow_up
@@ -401,12 +422,12 @@ def _warn_of_follow_up(answer: Answer, turns: Sequence[Turn], view: Schema) -> t
 
 
 def _is_small(view: Schema, rows: int | None) -> bool:
-    """Whether no table has more rows than that; False where no number is given."""
+    """Return whether no table has more rows than that; False where no number is given."""
     return rows is not None and all(table.row_count is None or table.row_count <= rows for table in view.tables)
 
 
 def _list_doubts_of_failure(answer: Answer, allowed: AllowedSchema) -> list[str]:
-    """Where no query ran, what is doubtful of the columns that the last one names: that may be why."""
+    """Return what is doubtful of the columns that the last query names, where none ran: that may be why."""
     if answer.result is not None or not answer.steps:
         return []
     return list(allowed.find_doubts(str(answer.steps[-1].arguments.get("query", ""))))
