@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from nl2sql.agent.ask_options import AskOptions
     from nl2sql.answer.cell_text import text_of
     from nl2sql.answer.display import ColumnFormat
     from nl2sql.answer.filter_values import FilterColumn
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from nl2sql.answer.row_digest import list_changes
     from nl2sql.answer.row_figures import PeriodsBefore, compute_change, compute_share
     from nl2sql.answer.row_filter import RowFilter, list_filter_columns, match_value, read_filter
-    from nl2sql.assistant import AskOptions, Assistant, connect
+    from nl2sql.assistant import Assistant
     from nl2sql.cancellation import CancelToken
     from nl2sql.charts.chart_wish import ChartWish, read_wish
     from nl2sql.charts.drawing import Chart, draw_chart
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from nl2sql.charts.spec_check import check_spec
     from nl2sql.config import Config, load_config
     from nl2sql.config.setting_values import parse_size
+    from nl2sql.connection import connect
     from nl2sql.database import Database
     from nl2sql.engines.files.upload_folder import UploadFolder
     from nl2sql.errors import (
@@ -174,7 +176,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "AskOptions": "assistant",
+    "AskOptions": "agent.ask_options",
     "Assistant": "assistant",
     "CancelToken": "cancellation",
     "ColumnFormat": "answer.display",
@@ -196,7 +198,7 @@ _HOMES: Final = {
     "VerifiedQueries": "store",
     "VerifiedQuery": "store",
     "check_spec": "charts.spec_check",
-    "connect": "assistant",
+    "connect": "connection",
     "describe_renamed": "answer.result_notes",
     "draw_chart": "charts.drawing",
     "dress_spec": "charts.palette",

@@ -1,6 +1,6 @@
-"""Wires the rooms: one question from start to Answer.
+"""Takes one question from start to Answer over an opened database, a model and sessions.
 
-It joins an opened database, a model, and the conversations; no logic of the rooms themselves, and no printing.
+It joins what the packages do; it opens no database, and prints nothing.
 """
 
 from __future__ import annotations
@@ -8,37 +8,35 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Final, Self, Unpack
 
 from nl2sql import schema
 from nl2sql.agent import prompts
+from nl2sql.agent.ask_options import AskOptions, check_question, refuse_unknown_options
 from nl2sql.agent.few_shot import choose_examples
-from nl2sql.agent.loop import QuestionBudget
+from nl2sql.agent.outcome import QuestionBudget
 from nl2sql.agent.owner_notes import select_notes
-from nl2sql.agent.query_execution import Approver, make_lookup_permit, restrict_approval
+from nl2sql.agent.query_execution import make_lookup_permit, restrict_approval
 from nl2sql.agent.question_run import QuestionRun, RunOptions
-from nl2sql.agent.tools import QuestionScope, Toolbox
+from nl2sql.agent.question_scope import QuestionScope
+from nl2sql.agent.tools import Toolbox
 from nl2sql.agent.verified_query_tools import make_query_functions
 from nl2sql.answer.notation import find_notation
 from nl2sql.cancellation import CancelToken, Deadline
-from nl2sql.config import LOCAL_MODEL, Config, add_dbt, load_config
+from nl2sql.config import LOCAL_MODEL, Config
 from nl2sql.database import Database
-from nl2sql.engines import DataSettings, open_engine
-from nl2sql.errors import ConfigError, DatabaseError, NL2SQLError, ToolError
+from nl2sql.errors import ConfigError, DatabaseError, ToolError
 from nl2sql.model import Progress, open_chat_model
 from nl2sql.model.chat import ChatModel
 from nl2sql.schema import SchemaBudget
 from nl2sql.schema.allowed_schema import AllowedSchema
-from nl2sql.schema.identifiers import find_closest
 from nl2sql.store.sessions import SessionTurns, make_session_id
 from nl2sql.store.verified_queries import VerifiedQuery, find_answering_query
-from nl2sql.text_safety import make_one_line
 from nl2sql.types import (
     Answer,
     CheckedSQL,
@@ -46,7 +44,6 @@ from nl2sql.types import (
     EventKind,
     Limits,
     Message,
-    Policy,
     Receipt,
     Result,
     Schema,
@@ -56,13 +53,10 @@ from nl2sql.types import (
 )
 
 if TYPE_CHECKING:
-    from nl2sql.engines.engine import Engine
     from nl2sql.importing.file_rules import FileRules
     from nl2sql.schema import LinkedSchema
-    from nl2sql.store import HistoryEntry, ReplayDiff, Store, Turn
+    from nl2sql.store import HistoryEntry, ReplayDiff, Turn
 
-MAX_QUESTION_CHARS: Final = 4000
-_NAME_CHARS: Final = 100
 _QUESTION_SECONDS: Final = 600.0
 # On a slow machine the embedded model reads a long schema for a quarter of an hour, once.
 _QUESTION_SECONDS_LOCAL: Final = 2700.0
@@ -71,76 +65,10 @@ _SCHEMA_TOKENS: Final = SchemaBudget(detail_tokens=24_000, whole_tokens=24_000)
 _SCHEMA_TOKENS_LOCAL: Final = SchemaBudget(detail_tokens=1_500, whole_tokens=6_000)
 
 
-def connect(
-    url: str | None = None,
-    *,
-    model: str | ChatModel | None = None,
-    config: Config | None = None,
-    on_progress: Progress | None = None,
-    store: Store | None = None,
-    user: str | None = None,
-    client: str = "python",
-    workers: int = 1,
-) -> Assistant:
-    """Open a database and return an Assistant over it; use it in a `with` block, or close it.
-
-    `url` is a `.duckdb` file, a CSV, Parquet, JSON or Excel file, or a folder of them; None takes `NL2SQL_DB`, then
-    the project file, then the sample data. `model` is `local`, a model's name at `OPENAI_BASE_URL`, or a ChatModel.
-    The database is opened at once, the model with the first question; `on_progress(what, done, total)` hears of
-    long work, such as the import of data files (in bytes). With a `store` every answer is recorded before it is
-    given, for that `user`, and sessions of earlier programs can go on; `client` says where it was asked. The store is
-    not closed with the Assistant. `workers` is how many queries may run side by side, each with the memory of the
-    limits; further ones wait their turn.
-    A project file that was found and is not trusted counts in part: what is ignored, `config.notes`, is a UserWarning,
-    as is a name of the policy that the database does not have. Raises ConfigError, DatabaseError, LimitError.
-    """
-    name = model if isinstance(model, str) else None
-    if config is None:
-        config = load_config(url=url, model=name)
-    else:
-        config = config.point_to(url) if url else config
-        config = replace(config, model=config.model.rename(name)) if name else config
-    told = list(config.notes)
-    try:
-        config = add_dbt(config)
-        engine = _open(config, workers, on_progress)
-        chat_model = None if model is None or isinstance(model, str) else model
-        conversations = SessionTurns(store, url=engine.url, user=user, client=client)
-        database = Database(engine, config)
-        assistant = Assistant(database, chat_model, on_progress=on_progress, conversations=conversations)
-        told += [*database.notes, *_check_policy(database)]
-    finally:
-        for text in told if client == "python" else ():
-            warnings.warn(text, UserWarning, stacklevel=2)
-    return assistant
-
-
-class AskOptions(TypedDict, total=False):
-    """How a question is asked: the keywords of `Assistant.ask` and `stream`.
-
-    `session` (an earlier answer's, or one of `open_session`) makes it a follow-up. Sessions and what is recorded are
-    `user`'s alone, by default those of the user given to `connect`. `summary=False` leaves out the sentence and saves a
-    model call, `explain=False` leaves out the reading of the SQL. `approve` is asked before SQL runs, and nothing runs
-    unasked; where it says no, the answer has the SQL and no rows. With `approve_above_rows` it is asked only where the
-    engine guesses that a step handles more rows than that, and what only helps runs below it. `tables` are the ones
-    that the question is about, as is a table that it names like `@orders`: the model is shown these, and those that
-    their keys lead to. `cancel` stops the question from another thread.
-    """
-
-    session: str | None
-    user: str | None
-    summary: bool
-    explain: bool
-    approve: Approver
-    approve_above_rows: int | None
-    tables: Sequence[str]
-    cancel: CancelToken | None
-
-
 class Assistant:
     """Answers questions about one opened database. Methods may be called from several threads.
 
-    `database` is what runs the user's own SQL; the methods needed most are here too.
+    `database` runs the user's own SQL; its most used methods are here too.
     """
 
     def __init__(
@@ -149,7 +77,7 @@ class Assistant:
         chat_model: ChatModel | None = None,
         *,
         on_progress: Progress | None = None,
-        conversations: SessionTurns | None = None,
+        sessions: SessionTurns | None = None,
         model_opener: Callable[[CancelToken | None], ChatModel] | None = None,
     ) -> None:
         self.database = database
@@ -157,7 +85,7 @@ class Assistant:
         self._model = chat_model
         self._model_lock = threading.Lock()
         self._on_progress = on_progress
-        self._conversations = conversations or SessionTurns(None, url=database.url)
+        self._sessions = sessions or SessionTurns(None, url=database.url)
         self._linked: LinkedSchema | None = None
 
     @property
@@ -172,32 +100,36 @@ class Assistant:
 
     @property
     def schema(self) -> Schema:
-        """What was introspected, without what the policy and the settings hide. DatabaseError."""
+        """The introspected schema, without what the policy and the settings hide.
+
+        Raises:
+            DatabaseError: the engine fails.
+        """
         return self.database.schema
 
     @property
     def verified_queries(self) -> tuple[VerifiedQuery, ...]:
-        """As `Database.verified_queries`."""
+        """The verified queries, as `Database.verified_queries`."""
         return self.database.verified_queries
 
     def check(self, sql: str, *, collect_all: bool = False) -> Verdict:
-        """As `Database.check`."""
+        """Check SQL, as `Database.check`."""
         return self.database.check(sql, collect_all=collect_all)
 
     def run(self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None) -> Result:
-        """As `Database.run`."""
+        """Run SQL, as `Database.run`."""
         return self.database.run(sql, limits=limits, cancel=cancel)
 
     def ask(self, question: str, **options: Unpack[AskOptions]) -> Answer:
         """Answer one question; `AskOptions` says what the keywords mean.
 
-        An answer that could not be had is an Answer too: see `status` and `error`.
+        A failure to answer is an Answer too: see `status` and `error`.
 
         Raises:
-            ConfigError: where there is no question, or no such session.
-            DatabaseError: where the database fails.
-            ModelError: where the model fails.
-            CancelledError: once `cancel` is set.
+            ConfigError: there is no question, or no such session.
+            DatabaseError: the database fails.
+            ModelError: the model fails.
+            CancelledError: `cancel` was set.
         """
         answer: Answer | None = None
         for event in self.stream(question, **options):
@@ -206,12 +138,12 @@ class Assistant:
         return answer
 
     def stream(self, question: str, **options: Unpack[AskOptions]) -> Iterator[Event]:
-        """As `ask`, but yields what happens as it happens; the last event carries the Answer."""
+        """Answer one question as `ask`, and yield each event as it happens; the last one carries the Answer."""
         start = time.perf_counter()
-        _refuse_unknown_options(options)
-        question = _check_question(question)
+        refuse_unknown_options(options)
+        question = check_question(question)
         session, user, cancel = options.get("session"), options.get("user"), options.get("cancel")
-        if session is not None and not self._conversations.has_session(session, user):
+        if session is not None and not self._sessions.has_session(session, user):
             raise ConfigError(
                 f"there is no session {session!r} here", "Take `session` from an answer, or begin one: open_session()."
             )
@@ -223,7 +155,7 @@ class Assistant:
         if not allowed.schema.tables:
             raise DatabaseError("there is no table that may be read", "Check the database, and [policy] if you set it.")
         schema_seconds = time.perf_counter() - start
-        turns = self._conversations.list_turns(session, user)
+        turns = self._sessions.list_turns(session, user)
         run = self._start_run(question, turns, queries, options)
         answer: Answer | None = None
         warnings: tuple[str, ...] = ()
@@ -251,32 +183,34 @@ class Assistant:
             warnings=(*warnings, *answer.warnings, *_list_doubts_of_failure(answer, allowed)),
             receipt=answer.receipt or self.issue_receipt(),
         )
-        answer = self._conversations.record(answer, user)
+        answer = self._sessions.record(answer, user)
         yield Event(EventKind.ANSWER, answer.text, result=answer.result, answer=answer)
 
     def with_files(
         self, files: Sequence[Path], *, workers: int = 1, rules: Mapping[str, FileRules] | None = None
     ) -> Assistant:
-        """The same database with data files (CSV, TSV, Parquet, JSON, Excel) as further tables, for one session.
+        """Return the same database with data files (CSV, TSV, Parquet, JSON, Excel) as further tables, for one session.
 
-        SQL calls them `uploads.` and the file's name, so that they never hide a table of the database; `uploads`
-        lists them. Sessions and the model are shared with this Assistant, which is to stay open; close the new one,
-        and what was made of the files is gone. `rules` say how to read a file, by its name, and `imports` how it was
-        read. The policy holds for the database as before, and allows the uploads.
-        DatabaseError names the file, and the line, that cannot be read; LimitError where they are larger than
-        `upload_bytes` and `upload_rows` of the limits; ConfigError where files were uploaded here already.
+        In SQL their names are `uploads.` and the file's name, so that they never hide a table of the database;
+        `database.uploads` lists them. Sessions and the model are shared with this Assistant, which must stay open.
+        Closing the new one removes what was made of the files. `rules` say how to read a file, by its name;
+        `database.imports` says how it was read. The policy holds for the database as before, and allows the uploads.
+
+        Raises:
+            DatabaseError: a file cannot be read; the text names the file and the line.
+            LimitError: the files are larger than `upload_bytes` and `upload_rows` of the limits.
+            ConfigError: files were uploaded here already.
         """
         database = self.database.attach_files(files, workers=workers, rules=rules)
-        return Assistant(database, conversations=self._conversations, model_opener=self._get_chat_model)
+        return Assistant(database, sessions=self._sessions, model_opener=self._get_chat_model)
 
     def with_options(
         self, *, limits: Limits | None = None, model: str | Assistant | ChatModel | None = None
     ) -> Assistant:
         """Return the same database and sessions under other limits, or with another model.
 
-        `model` is its name, the model itself, or an Assistant whose model is meant.
-
-        It shares what this Assistant has opened: close this one, and not that.
+        `model` is a model's name, a ChatModel, or an Assistant whose model is used. The new Assistant shares what this
+        one has opened: close this one, and not the new one.
         """
         config = replace(self.config, limits=limits or self.config.limits)
         own: ChatModel | None = None
@@ -288,25 +222,35 @@ class Assistant:
         elif model is not None:
             own, opens = model, None
         database = self.database.share(config)
-        return Assistant(database, own, conversations=self._conversations, model_opener=opens)
+        return Assistant(database, own, sessions=self._sessions, model_opener=opens)
 
     def has_session(self, name: str, *, user: str | None = None) -> bool:
-        """Whether the user has such a session, here or in the store. StoreError."""
-        return self._conversations.has_session(name, user)
+        """Return whether the user has such a session, here or in the store.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        return self._sessions.has_session(name, user)
 
     def open_session(self, name: str | None = None, *, user: str | None = None) -> str:
-        """Begin the user's session of that name, or go on with it, and return its name: then `session=` may name it.
+        """Begin or resume the user's session of that name, and return the name to pass as `session=`.
 
-        Without a name it gets a new one that nobody can guess. ConfigError where the text cannot be a name.
+        Without a name it gets a new one that nobody can guess.
+
+        Raises:
+            ConfigError: the text cannot be a name.
         """
-        return self._conversations.open(name, user)
+        return self._sessions.open(name, user)
 
     def adopt(
         self, question: str, sql: str, *, session: str, user: str | None = None, cancel: CancelToken | None = None
     ) -> Answer:
-        """Run the user's own SQL as the session's answer to the question: what is asked next builds on it.
+        """Run the user's own SQL as the session's answer to the question; follow-ups build on it.
 
-        The answer has no confidence, as nobody but the user says that it is right. Errors as `run`.
+        The answer has no confidence, as nobody but the user says that it is right.
+
+        Raises:
+            NL2SQLError: as `run`.
         """
         from nl2sql.answer.fallback_sentences import describe_empty_result, describe_rows
 
@@ -332,12 +276,16 @@ class Assistant:
             session=session,
             receipt=self.issue_receipt(),
         )
-        return self._conversations.record(answer, user)
+        return self._sessions.record(answer, user)
 
     def replay(self, entry: HistoryEntry, *, cancel: CancelToken | None = None) -> ReplayDiff:
-        """Run a remembered answer's SQL again, under the guard and the limits of now, and compare the rows with then.
+        """Run a recorded answer's SQL again, under the current guard and limits, and compare the rows.
 
-        It runs on this database, whichever that of the entry was. ConfigError where it had no rows; errors as `run`.
+        It runs on this database, whichever that of the entry was.
+
+        Raises:
+            ConfigError: the recorded answer had no rows.
+            NL2SQLError: as `run`.
         """
         from nl2sql.store.replay_diff import compare_replay, get_replay_sql, make_replay_limits
 
@@ -346,7 +294,7 @@ class Assistant:
         return compare_replay(entry, result, self.issue_receipt())
 
     def issue_receipt(self, prompt: Sequence[Message] | None = None) -> Receipt:
-        """From what an answer is made here and now: hashes of schema, data, policy and prompt, settings, versions."""
+        """Return what an answer is made from now: hashes of schema, data, policy and prompt; settings; versions."""
         from nl2sql.answer.receipt import make_receipt
 
         config, allowed = self.config, self.database.allowed_schema
@@ -361,7 +309,7 @@ class Assistant:
         return make_receipt(allowed.schema, allowed.policy, settings, prompt)
 
     def render_prompt(self, question: str = "") -> str:
-        """Exactly what the model is sent before the question."""
+        """Return exactly what the model is sent before the question."""
         linked_schema = self._link(question, self.database.allowed_schema.schema)
         calls_tools = not self.config.model.is_local and self.config.model.protocol != "text"
         notes = select_notes(question, self.config.context, self.database.allowed_schema.schema)
@@ -432,10 +380,10 @@ class Assistant:
         return replace(answer, receipt=self.issue_receipt(run.messages))
 
     def _start_opening_model(self, cancel: CancelToken | None) -> Future[ChatModel]:
-        """The model, opened while the schema is looked at."""
-        with_model = ThreadPoolExecutor(1, "nl2sql-open-model")
-        opening = with_model.submit(self._get_chat_model, cancel)
-        with_model.shutdown(wait=False)
+        """Start opening the model, in a thread, while the schema is read."""
+        executor = ThreadPoolExecutor(1, "nl2sql-open-model")
+        opening = executor.submit(self._get_chat_model, cancel)
+        executor.shutdown(wait=False)
         return opening
 
     def _get_chat_model(self, cancel: CancelToken | None) -> ChatModel:
@@ -447,35 +395,16 @@ class Assistant:
             return self._model
 
     def _link(self, question: str, view: Schema) -> LinkedSchema:
-        """The view as text; made once where it is whole, since then it is the same for every question."""
-        kept = self._linked
-        if kept is None or kept.schema is not view:
-            kept = schema.link(question, view, self._schema_budget)
-            self._linked = None if kept.omitted_tables else kept
-        return kept
-
-
-def _refuse_unknown_options(options: AskOptions) -> None:
-    """Refuse misspelt keywords as Python itself does. TypeError."""
-    for name in options:
-        if name not in AskOptions.__annotations__:
-            near = find_closest(name, AskOptions.__annotations__)
-            hint = f": did you mean {near!r}?" if near else ""
-            raise TypeError(f"ask() got an unexpected keyword argument {name!r}{hint}")
-
-
-def _check_question(question: str) -> str:
-    """Return the question without space around it. ConfigError where there is none, or it is too long."""
-    question = question.strip()
-    if not question:
-        raise ConfigError("there is no question", 'Ask one: nl2sql ask "how many customers are there?"')
-    if len(question) > MAX_QUESTION_CHARS:
-        raise ConfigError(f"the question has {len(question):,} characters", f"Keep it under {MAX_QUESTION_CHARS:,}.")
-    return question
+        """Return the view as text; a whole one is the same for every question and is made once."""
+        linked = self._linked
+        if linked is None or linked.schema is not view:
+            linked = schema.link(question, view, self._schema_budget)
+            self._linked = None if linked.omitted_tables else linked
+        return linked
 
 
 def _add_approval(answer: Answer, queries: Sequence[VerifiedQuery]) -> Answer:
-    """Add who verified the answer's query and when, where it is one of these."""
+    """Add who verified the answer's query and when, where it is one of these queries."""
     for query in queries:
         if query.name == answer.verified_query:
             return replace(answer, verified_by=query.verified_by, verified_at=query.verified_at)
@@ -483,7 +412,7 @@ def _add_approval(answer: Answer, queries: Sequence[VerifiedQuery]) -> Answer:
 
 
 def _warn_of_follow_up(answer: Answer, turns: Sequence[Turn], view: Schema) -> tuple[str, ...]:
-    """Say what the answer's query keeps of the turn before though the question does not say so."""
+    """Warn where the answer's query keeps a condition of the turn before that the question does not name."""
     if answer.sql is None or not turns:
         return ()
     from nl2sql.answer.follow_up import describe_follow_up
@@ -492,51 +421,13 @@ def _warn_of_follow_up(answer: Answer, turns: Sequence[Turn], view: Schema) -> t
     return (warning,) if warning else ()
 
 
-def _open(config: Config, workers: int, on_progress: Progress | None) -> Engine:
-    """The database of the settings. No error holds the value of a variable that is in its address."""
-    cache_dir = config.home / "cache"
-    url = config.resolve_database() or _build_sample_database(cache_dir)
-    try:
-        settings = DataSettings(config.context.time_zone, config.files)
-        return open_engine(url, config.limits, cache_dir, workers, on_progress, settings)
-    except (ConfigError, DatabaseError):
-        if not config.variables:
-            raise
-        names = ", ".join(config.variables)
-        # Not from the error: its text may hold a value.
-        raise DatabaseError(f"there is no database where database.url leads by {names}", "Check both.") from None
-
-
-def _check_policy(database: Database) -> list[str]:
-    """What to say of names that the policy has and the database does not. ConfigError where one is a pattern."""
-    if database.config.policy == Policy():
-        return []
-    try:
-        idle = database.unmatched_policy_names
-    except NL2SQLError:
-        database.close()
-        raise
-    for name in idle:
-        if "*" in name:
-            database.close()
-            problem = f"the policy has a pattern, {make_one_line(name, _NAME_CHARS)}, and its names are exact"
-            raise ConfigError(problem, "Write each name in full.")
-    return list(database.policy_warnings)
-
-
 def _is_small(view: Schema, rows: int | None) -> bool:
-    """Whether no table has more rows than that; False where no number is given."""
+    """Return whether no table has more rows than that; False where no number is given."""
     return rows is not None and all(table.row_count is None or table.row_count <= rows for table in view.tables)
 
 
-def _build_sample_database(cache_dir: Path) -> str:
-    from nl2sql.sample_database import build_sample_database
-
-    return str(build_sample_database(cache_dir))
-
-
 def _list_doubts_of_failure(answer: Answer, allowed: AllowedSchema) -> list[str]:
-    """Where no query ran, what is doubtful of the columns that the last one names: that may be why."""
+    """Return what is doubtful of the columns that the last query names, where none ran: that may be why."""
     if answer.result is not None or not answer.steps:
         return []
     return list(allowed.find_doubts(str(answer.steps[-1].arguments.get("query", ""))))

@@ -1,6 +1,6 @@
-"""Stopping what is under way: one token that the query and the model call both listen to, and the time that is left.
+"""Cancels what is running: one token for the query and the model call, and the time that is left.
 
-It does not stop anything itself: whoever waits registers how, and waits no longer than is left.
+It stops nothing itself: whatever waits registers how to stop it, and waits no longer than is left.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from nl2sql.errors import CancelledError, LimitError
 
 
 class CancelToken:
-    """Set once, from any thread. What waits registers a callback that makes its waiting end."""
+    """A token that is set once, from any thread. Whatever waits registers a callback that ends its waiting."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -29,11 +29,11 @@ class CancelToken:
 
     @property
     def seconds_left(self) -> float:
-        """Seconds that may still be waited: without end, where nobody has set one."""
+        """Seconds that may still be waited; infinite without a deadline."""
         return math.inf
 
     def cancel(self) -> None:
-        """Stop what is under way; every registered callback runs, in this thread."""
+        """Stop what is running; every registered callback runs, in this thread."""
         with self._lock:
             self._cancelled = True
             callbacks = tuple(self._callbacks)
@@ -41,13 +41,17 @@ class CancelToken:
             callback()
 
     def raise_if_cancelled(self) -> None:
-        """Raise CancelledError once cancelled."""
+        """Stop here if it was cancelled.
+
+        Raises:
+            CancelledError: it was cancelled.
+        """
         if self._cancelled:
             raise CancelledError("stopped", "Ask again when you are ready.")
 
     @contextmanager
     def call_on_cancel(self, callback: Callable[[], None]) -> Iterator[None]:
-        """While inside, `cancel()` runs the callback; if it was cancelled before, the callback runs at once."""
+        """Run the callback on `cancel()` while inside the context; at once if it was cancelled before."""
         with self._lock:
             self._callbacks.append(callback)
             already = self._cancelled
@@ -65,7 +69,7 @@ class TimeUpError(LimitError):
 
 
 class Deadline(CancelToken):
-    """A token that is set with the one it is made from, and once its seconds are over."""
+    """A token that is cancelled with its parent token, and once its seconds are over."""
 
     def __init__(
         self, seconds: float, token: CancelToken | None = None, *, clock: Callable[[], float] = time.monotonic
@@ -78,6 +82,7 @@ class Deadline(CancelToken):
 
     @property
     def is_cancelled(self) -> bool:
+        """Whether the parent token was cancelled, or the time is over."""
         return self._token.is_cancelled or self.seconds_left <= 0
 
     @property
@@ -87,16 +92,25 @@ class Deadline(CancelToken):
         return min(self._token.seconds_left, self._end - now)
 
     def has_time(self) -> bool:
-        """Whether any is left. CancelledError once cancelled."""
+        """Return whether any time is left.
+
+        Raises:
+            CancelledError: it was cancelled.
+        """
         self._token.raise_if_cancelled()
         return self.seconds_left > 0
 
     def cancel(self) -> None:
-        """As for the token that it is made from."""
+        """Cancel the parent token."""
         self._token.cancel()
 
     def raise_if_cancelled(self) -> None:
-        """Raise CancelledError once cancelled, TimeUpError once the time is over."""
+        """Stop here if it was cancelled or the time is over.
+
+        Raises:
+            CancelledError: it was cancelled.
+            TimeUpError: the time is over.
+        """
         self._token.raise_if_cancelled()
         if self.seconds_left <= 0:
             raise TimeUpError(
@@ -107,13 +121,13 @@ class Deadline(CancelToken):
 
     @contextmanager
     def call_on_cancel(self, callback: Callable[[], None]) -> Iterator[None]:
-        """As for the token that it is made from; the end of the time calls nobody."""
+        """Run the callback when the parent token is cancelled; the end of the time runs none."""
         with self._token.call_on_cancel(callback):
             yield
 
     @contextmanager
     def pause(self) -> Iterator[None]:
-        """What happens inside takes no time: a query has limits of its own, and a person reads as long as they like."""
+        """Stop the clock inside the context, for what has limits of its own or waits for a person."""
         if self._paused_at is not None:
             yield
             return
@@ -125,5 +139,5 @@ class Deadline(CancelToken):
             self._paused_at = None
 
     def extend(self, seconds: float) -> Deadline:
-        """The same with at least so many seconds left."""
+        """Return the same deadline with at least so many seconds left."""
         return Deadline(max(seconds, self.seconds_left), self._token, clock=self._clock)

@@ -6,11 +6,8 @@ It knows no model and asks no question. Nothing here runs without having passed 
 from __future__ import annotations
 
 import contextlib
-import fnmatch
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -20,12 +17,12 @@ from nl2sql import guard, schema
 from nl2sql.cancellation import CancelToken
 from nl2sql.config import Config
 from nl2sql.engines.engine import CancellableJudge, require_capability
-from nl2sql.errors import DatabaseError, LimitError
+from nl2sql.errors import DatabaseError
 from nl2sql.importing.import_account import TableAccount, list_notes
-from nl2sql.schema.access import Copy, deny_copies, quote_path
-from nl2sql.schema.allowed_schema import AllowedSchema, ColumnDoubt, add_descriptions
+from nl2sql.owner_schema import apply_patterns, list_accounts, make_allowed_schema
+from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.schema.identifiers import quote, quote_table
-from nl2sql.schema.value_index import Hit, ValueIndex
+from nl2sql.schema.value_index import Hit
 from nl2sql.store.verified_queries import VerifiedQueries
 from nl2sql.text_safety import make_one_line
 from nl2sql.types import (
@@ -53,8 +50,6 @@ if TYPE_CHECKING:
     from nl2sql.store import VerifiedQuery
 
 _NAME_CHARS: Final = 100
-# What asking the guard about views may take in all; those that it has not been asked by then are not shown.
-_VIEWS_SECONDS: Final = 20.0
 
 
 class Database:
@@ -72,21 +67,23 @@ class Database:
 
     @property
     def schema(self) -> Schema:
-        """What was introspected, without what the policy and the settings hide. DatabaseError."""
+        """The introspected schema, without what the policy and the settings hide.
+
+        Raises:
+            DatabaseError: the engine fails.
+        """
         return self.allowed_schema.schema
 
     @property
     def allowed_schema(self) -> AllowedSchema:
-        """What may be seen of it, by the model too; made once for what was introspected. DatabaseError."""
+        """What may be seen of it, by the model too; made once for each introspected schema.
+
+        Raises:
+            DatabaseError: the engine fails.
+        """
         whole = self.engine.introspect()
         if self._seen is None or self._seen[0] is not whole:
-            policy = deny_copies(_apply_patterns(self.config, whole), whole, _list_copies(self._accounts))
-            policy = _allow_uploads(policy, self.uploads)
-            # Under no policy the engine has asked the guard itself.
-            if policy != Policy():
-                policy = guard.deny_refused(whole, policy, self._make_reader(policy))
-            view = schema.apply_policy(self._describe(whole), policy)
-            self._seen = (whole, AllowedSchema(view, policy, ValueIndex(view), self._list_doubts(view)))
+            self._seen = (whole, make_allowed_schema(whole, self.engine, self.config))
         return self._seen[1]
 
     @property
@@ -100,7 +97,7 @@ class Database:
         return tuple(list_notes(self.imports))
 
     def find_doubts(self, sql: str) -> list[str]:
-        """What is doubtful of the columns that the SQL names: a sentence each."""
+        """Return what is doubtful of the columns that the SQL names: a sentence each."""
         return list(self.allowed_schema.find_doubts(sql))
 
     @property
@@ -109,12 +106,13 @@ class Database:
 
         Under a policy without the texts of the file, which may stand in rows or columns that it hides.
         """
-        if not self._accounts:
+        accounts = list_accounts(self.engine)
+        if not accounts:
             return ()
         visible = {table.name.lower(): table for table in self.schema.tables}
-        accounts = [account for account in self._accounts if account.table.lower() in visible]
+        accounts = tuple(account for account in accounts if account.table.lower() in visible)
         if self.config.policy == Policy():
-            return tuple(accounts)
+            return accounts
         return tuple(
             account.hide_values({column.name.lower() for column in visible[account.table.lower()].columns})
             for account in accounts
@@ -135,7 +133,7 @@ class Database:
     def attach_files(
         self, files: Sequence[Path], *, workers: int = 1, rules: Mapping[str, FileRules] | None = None
     ) -> Database:
-        """Return the same database with data files as further tables, for one session. As `Assistant.with_files`."""
+        """Return the same database with data files as further tables, for one session, as `Assistant.with_files`."""
         file_tables = require_capability(
             self.engine.capabilities.file_tables,
             self.engine,
@@ -151,9 +149,13 @@ class Database:
         return other
 
     def make_upload_folder(self) -> UploadFolder:
-        """A folder to put files into before `with_files`, readable to this user only. ConfigError.
+        """Return a folder to put files into before `with_files`, readable to this user only.
 
-        It goes with its `close` or with the program; what a killed one left is removed when a database is next opened.
+        `close` or the end of the program removes it; what a killed program left is removed when a database is next
+        opened.
+
+        Raises:
+            ConfigError: the folder cannot be made.
         """
         from nl2sql.engines.files.upload_folder import UploadFolder
 
@@ -166,9 +168,13 @@ class Database:
 
     @property
     def hidden_views(self) -> tuple[str, ...]:
-        """The views that no policy names and that are hidden, since they read what it denies. DatabaseError."""
+        """The views that no policy names and that are hidden, since they read what it denies.
+
+        Raises:
+            DatabaseError: the engine fails.
+        """
         whole = self.engine.introspect()
-        chosen = schema.resolve(whole, _apply_patterns(self.config, whole)).view.tables
+        chosen = schema.resolve(whole, apply_patterns(self.config, whole)).view.tables
         seen = {table.path for table in self.schema.tables}
         return tuple(table.name for table in chosen if table.kind == "view" and table.path not in seen)
 
@@ -194,27 +200,44 @@ class Database:
         return [name for name, held in limits.list_worker_limits().items() if not held] if limits else []
 
     def find_queue_position(self, cancel: CancelToken) -> int:
-        """Where the call that was given this token waits for a free worker: 1 is next, 0 does not wait."""
+        """Return where the call with this token waits for a free worker: 1 is next, 0 does not wait."""
         queue = self.engine.capabilities.queueing
         return queue.find_queue_position(cancel) if queue else 0
 
     def check(self, sql: str, *, collect_all: bool = False) -> Verdict:
-        """What the guard says of the SQL: the canonical text, or each finding. LimitError, DatabaseError.
+        """Return what the guard says of the SQL: the canonical text, or each finding.
 
-        `collect_all` asks the later judges too of what an earlier one refuses.
+        With `collect_all` the later judges are asked too where an earlier one refuses.
+
+        Raises:
+            LimitError: checking it takes too long.
+            DatabaseError: the engine itself fails.
         """
         return guard.examine(sql, self.allowed_schema.policy, self.engine, collect_all=collect_all)
 
     def check_or_raise(self, sql: str, *, cancel: CancelToken | None = None) -> CheckedSQL:
-        """The SQL once the guard has passed it. GuardError, QueryError, LimitError."""
+        """Return the SQL once the guard has passed it.
+
+        Raises:
+            GuardError: a rule or the policy objects to it.
+            QueryError: the engine cannot bind it.
+            LimitError: checking it takes too long.
+        """
         return guard.check(sql, self.allowed_schema.policy, CancellableJudge(self.engine, cancel))
 
     def run(
         self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None, wants_hash: bool = False
     ) -> Result:
-        """Run the user's own SQL under the same guard and limits. GuardError, QueryError, LimitError.
+        """Run the user's own SQL under the same guard and limits.
 
         `wants_hash` asks for the hash of the rows, by which `replay` compares results.
+
+        Raises:
+            GuardError: a rule or the policy objects to the SQL.
+            QueryError: the engine cannot run it.
+            LimitError: it takes more than the limits allow.
+            CancelledError: `cancel` was set.
+            DatabaseError: the engine itself fails.
         """
         checked = self.check_or_raise(sql, cancel=cancel)
         return self.engine.execute(checked, limits or self.config.limits, cancel, hashed=wants_hash)
@@ -222,7 +245,7 @@ class Database:
     def run_stream(
         self, sql: str, *, limits: Limits | None = None, cancel: CancelToken | None = None
     ) -> AbstractContextManager[ResultStream]:
-        """As `run`, but the rows come batch by batch inside the context."""
+        """Run SQL as `run`, with the rows batch by batch inside the context."""
         return self.engine.stream(self.check_or_raise(sql, cancel=cancel), limits or self.config.limits, cancel)
 
     def fetch_page(
@@ -238,12 +261,16 @@ class Database:
         limits: Limits | None = None,
         cancel: CancelToken | None = None,
     ) -> Result:
-        """A window of the rows that the SQL gives, sorted and filtered by the engine, under the same guard and limits.
+        """Return a window of the rows that the SQL gives, sorted and filtered by the engine, under guard and limits.
 
         `order_by` and the keys of `contains` are names of result columns, or their positions from 0 on; rows without
         a value come last. Without `order_by` rows come as the query orders them. Of each group of `criteria` a row must
         pass one test. The engine keeps the rows for a while, so that further pages are quick and in the same order;
-        `truncated` says that it has more than it keeps, and `count_pageable_rows` how many those are. Errors as `run`.
+        `truncated` says that it has more than it keeps, and `count_pageable_rows` how many those are.
+
+        Raises:
+            ConfigError: the engine cannot page, or there is no such column.
+            NL2SQLError: as `run`.
         """
         window = Window(max(0, offset), max(0, limit), order_by, descending, contains or {}, criteria)
         return self._require_paging().fetch_page(
@@ -253,9 +280,12 @@ class Database:
     def add_up(
         self, sql: str, columns: Sequence[int], *, criteria: Criteria = (), cancel: CancelToken | None = None
     ) -> tuple[Decimal | None, ...]:
-        """The sums of result columns, by position, over the rows of `fetch_page`; None where there is no number.
+        """Return the sums of result columns, by position, over the rows of `fetch_page`; None where there is no number.
 
-        Integers and decimals are added exactly; doubles too where they have ten decimals or fewer. Errors as `run`.
+        Integers and decimals are added exactly; doubles too where they have ten decimals or fewer.
+
+        Raises:
+            NL2SQLError: as `fetch_page`.
         """
         return self._require_paging().add_up(
             self.check_or_raise(sql, cancel=cancel), columns, Window(criteria=criteria), self.config.limits, cancel
@@ -269,15 +299,22 @@ class Database:
         criteria: Criteria = (),
         cancel: CancelToken | None = None,
     ) -> Count:
-        """How many rows `fetch_page` can show; not complete where the engine keeps fewer. Errors as `run`.
+        """Count the rows that `fetch_page` can show; the count is not complete where the engine keeps fewer.
 
         Where it is not complete, sorting and filtering look at the kept rows only: there may be more that match.
+
+        Raises:
+            NL2SQLError: as `fetch_page`.
         """
         window = Window(contains=contains or {}, criteria=criteria)
         return self._require_paging().count(self.check_or_raise(sql, cancel=cancel), window, self.config.limits, cancel)
 
     def count(self, sql: str, *, contains: TextByColumn | None = None, cancel: CancelToken | None = None) -> int:
-        """How many rows the SQL gives in all; with `contains`, of those that `fetch_page` can show. Errors as `run`."""
+        """Count all rows that the SQL gives; with `contains`, those of them that `fetch_page` can show.
+
+        Raises:
+            NL2SQLError: as `run`.
+        """
         window, limits = Window(contains=contains or {}), self.config.limits
         checked = self.check_or_raise(sql, cancel=cancel)
         # Where rows are not paged, only counting all of them is left.
@@ -289,20 +326,23 @@ class Database:
         return int(self.engine.execute(counted, limits, cancel).rows[0][0])
 
     def list_identifiers(self) -> tuple[str, ...]:
-        """The names of all tables and columns that may be seen, as SQL writes them, for completion in an editor."""
+        """Return the names of all tables and columns that may be seen, as SQL writes them, for an editor's completion."""
         tables = self.schema.tables
         columns = (quote(column.name) for table in tables for column in table.columns)
         return tuple(dict.fromkeys((*map(quote_table, tables), *columns)))
 
     def estimate(self, sql: str, *, cancel: CancelToken | None = None) -> int | None:
-        """The most rows that any step of the SQL would handle, as the engine guesses before it runs; None if unsaid.
+        """Return the most rows that any step of the SQL would handle, as the engine estimates; None if it does not.
 
-        A hint for asking back before a heavy query: the limits are what protects. Errors as `run`.
+        It is a hint for asking back before a heavy query: what protects the database are the limits.
+
+        Raises:
+            NL2SQLError: as `run`.
         """
         return self.estimate_checked(self.check_or_raise(sql, cancel=cancel), cancel)
 
     def estimate_checked(self, checked: CheckedSQL, cancel: CancelToken | None = None) -> int | None:
-        """As `estimate`, of SQL that has passed the guard."""
+        """Return the estimate, as `estimate`, for SQL that has passed the guard."""
         estimates = self.engine.capabilities.cost_estimates
         if estimates is None:
             return None
@@ -315,9 +355,10 @@ class Database:
         return VerifiedQueries.open_for_project(self.config).list() if self.config.file else ()
 
     def suggest_questions(self, limit: int = 4) -> tuple[str, ...]:
-        """First questions: the verified ones meant for it, then some that the data can answer. No model is called.
+        """Suggest first questions, without a model: the verified ones meant for it, then some that the data can answer.
 
-        DatabaseError.
+        Raises:
+            DatabaseError: the engine fails.
         """
         from nl2sql.answer.suggestions import suggest_questions
 
@@ -325,26 +366,26 @@ class Database:
         return tuple(dict.fromkeys([*verified, *suggest_questions(self.allowed_schema.schema, limit)]))[:limit]
 
     def suggest_follow_ups(self, answer: Answer, limit: int = 3) -> tuple[str, ...]:
-        """Next questions that build on an answer and that the data can answer, made without a model."""
+        """Suggest next questions that build on an answer and that the data can answer, without a model."""
         from nl2sql.answer.suggestions import suggest_follow_ups
 
         return suggest_follow_ups(answer, self.allowed_schema.schema, limit)
 
     def explain_sql(self, sql: str) -> tuple[str, ...]:
-        """What checked SQL does, in sentences made from its syntax tree."""
+        """Say what checked SQL does, in sentences made from its syntax tree."""
         from nl2sql.answer.reading import explain_sql
 
         day = self.config.context.find_clock_day()
         return explain_sql(sql, self.engine.dialect.name, self.allowed_schema.schema, day)
 
     def format_sql(self, sql: str) -> str:
-        """Checked SQL laid out over several lines; as it was where the engine would read that as another query."""
+        """Return checked SQL over several lines; unchanged where the engine would read that as another query."""
         from nl2sql.answer.sql_format import lay_out_sql
 
         return lay_out_sql(sql, self.engine.dialect.name, self.check_or_raise)
 
     def choose_column_formats(self, result: Result, sql: str = "") -> tuple[ColumnFormat, ...]:
-        """How each column of a result is written for reading, in the notation of `display.locale`.
+        """Choose how each column of a result is written for reading, in the notation of `display.locale`.
 
         `sql` is what gave the result.
         """
@@ -358,24 +399,30 @@ class Database:
         return choose_formats(result, sql=sql, keys=keys, notation=find_notation(self.config.display.locale))
 
     def find_values(self, text: str, limit: int = 20) -> tuple[Hit, ...]:
-        """The stored texts that contain this one, but for case and accents, each with its table and column.
+        """Find stored texts that contain this one, regardless of case and accents, each with its table and column.
 
-        It looks at what the profile has kept of columns of text that may be seen: all values where they are few, else
-        the commonest. DatabaseError.
+        It searches what the profile has kept of text columns that may be seen: all values where they are few, else the
+        commonest.
+
+        Raises:
+            DatabaseError: the engine fails.
         """
         return self.allowed_schema.index.find_containing(text, limit)
 
     def find_addable(self, sql: str, result: Result) -> frozenset[int]:
-        """The columns of the result whose rows may be added up: no ids, averages, shares or counts of the distinct.
+        """Find the columns of the result whose rows may be added up: no ids, averages, shares or distinct counts.
 
-        `sql` is what gave the result. DatabaseError.
+        `sql` is what gave the result.
+
+        Raises:
+            DatabaseError: the engine fails.
         """
         from nl2sql.answer.row_figures import find_addable
 
         return find_addable(sql, result.columns, self.choose_column_formats(result, sql), self.schema)
 
     def write_rows_behind(self, sql: str, result: Result, row: Sequence[Any], column: int) -> str | None:
-        """The query of the rows that a figure is made of: `row` of the result, and the column's position in it.
+        """Return the query of the rows that a figure is made of: `row` of the result, and the column's position in it.
 
         None where `sql` is no plain aggregate of stored tables for which that is certain. It has not passed the guard.
         """
@@ -386,9 +433,12 @@ class Database:
         return write_rows_behind(sql, result.columns, row, column, allowed.schema, lists_columns=lists)
 
     def draw(self, result: Result, sql: str = "", *, wish: ChartWish | None = None, total: int | None = None) -> Chart:
-        """The chart of a result, chosen by what `sql`, which gave it, says, or as it is wished for.
+        """Draw a chart of a result, chosen by the SQL that gave it, or as `wish` asks for.
 
-        `total` is how many rows the query has, where the result lacks some. ConfigError where the wish does not fit.
+        `total` is how many rows the query has, where the result lacks some.
+
+        Raises:
+            ConfigError: the wish does not fit the result.
         """
         from nl2sql.charts.drawing import draw_chart
 
@@ -411,12 +461,6 @@ class Database:
     ) -> None:
         self.close()
 
-    @property
-    def _accounts(self) -> tuple[TableAccount, ...]:
-        """How each table was made of its data file; none where the engine reads no files."""
-        files = self.engine.capabilities.file_tables
-        return files.accounts if files else ()
-
     def _require_paging(self) -> Paging:
         """Return what fetches pages.
 
@@ -425,64 +469,3 @@ class Database:
         """
         hint = "Sort and limit in the SQL, with ORDER BY and LIMIT, and run that."
         return require_capability(self.engine.capabilities.paging, self.engine, "read page by page", hint)
-
-    def _describe(self, whole: Schema) -> Schema:
-        """Return the schema in the owner's words. What dbt says counts where the owner's own words do not."""
-        context = self.config.context
-        own = {key.lower(): text for key, text in context.descriptions.items()}
-        synonyms = {key.lower(): words for key, words in context.synonyms.items()}
-        return add_descriptions(whole, context.dbt_notes.describe(whole) | own, synonyms)
-
-    def _list_doubts(self, view: Schema) -> tuple[ColumnDoubt, ...]:
-        """What is doubtful of columns that may be seen."""
-        seen = {(table.name.lower(), column.name.lower()) for table in view.tables for column in table.columns}
-        return tuple(
-            ColumnDoubt(account.table, column.name, "stays text" if self.config.policy != Policy() else column.doubt)
-            for account in self._accounts
-            for column in account.columns
-            if column.doubt and (account.table.lower(), column.name.lower()) in seen
-        )
-
-    def _make_reader(self, policy: Policy) -> Callable[[str], bool]:
-        """What says whether the guard lets a query run under the policy: no, where all its answers take too long."""
-        deadline = time.monotonic() + _VIEWS_SECONDS
-
-        def may_read(sql: str) -> bool:
-            if time.monotonic() > deadline:
-                return False
-            try:
-                return guard.examine(sql, policy, self.engine).is_allowed
-            except LimitError:
-                return False
-
-        return may_read
-
-
-def _list_copies(accounts: Sequence[TableAccount]) -> tuple[Copy, ...]:
-    """Which values of tables made of data files stand in two places, or once had another name."""
-    return tuple(
-        Copy(account.table, one.column, one.of_table, one.of_column) for account in accounts for one in account.origins
-    )
-
-
-def _apply_patterns(config: Config, whole: Schema) -> Policy:
-    """The policy, with only the tables allowed that `include` and `exclude` leave."""
-    if not config.include and not config.exclude:
-        return config.policy
-    kept = frozenset(
-        quote_path(*table.path)
-        for table in schema.resolve(whole, config.policy).tables
-        if (not config.include or _matches(table.name, config.include)) and not _matches(table.name, config.exclude)
-    )
-    return replace(config.policy, allow_tables=kept)
-
-
-def _allow_uploads(policy: Policy, uploads: Sequence[Upload]) -> Policy:
-    """The policy, with what its user uploaded allowed too: it is about the database's own tables."""
-    if policy.allow_tables is None:
-        return policy
-    return replace(policy, allow_tables=policy.allow_tables | {upload.table for upload in uploads})
-
-
-def _matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatch.fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)

@@ -1,9 +1,9 @@
 """Every error that nl2sql raises, and the exit code that the command line gives it.
 
     NL2SQLError                      exit
-    ├── BugError                        1   ours: a state that must not happen
+    ├── BugError                        1   a defect of nl2sql: a state that must not happen
     ├── ConfigError                     2   a setting, a flag, a file that is not as it should be
-    ├── ToolError                           the model's mistakes: told to the model, which may mend them
+    ├── ToolError                           the model's mistakes: sent to the model, which may correct them
     │   ├── GuardError                  3   a rule or a policy objects to the SQL
     │   ├── QueryError                  5   the engine cannot run the SQL
     │   │   └── MissingNameError        5   it names a table or column that the data does not have
@@ -51,7 +51,7 @@ class ConfigError(NL2SQLError):
 
 
 class ToolError(NL2SQLError):
-    """A mistake that the model can mend: its text goes back to the model as the tool's result."""
+    """A mistake that the model can correct: its text goes back to the model as the tool's result."""
 
     code = "tool"
     exit_code = 7
@@ -60,7 +60,7 @@ class ToolError(NL2SQLError):
 class GuardError(ToolError):
     """A rule or a policy objects to the SQL. `findings` holds each objection, the gravest first.
 
-    `missing` is a column that the policy denies, told as one that the data does not have.
+    `missing` is a column that the policy denies, reported as one that the data does not have.
     """
 
     code = "refused"
@@ -81,7 +81,7 @@ class QueryError(ToolError):
 
 
 class MissingNameError(QueryError):
-    """The SQL names a table or column that nothing in the data stands for: `missing` says which, and what is near."""
+    """The SQL names a table or column that the data does not have: `missing` says which, and what is near."""
 
     def __init__(self, message: str, hint: str, missing: MissingName) -> None:
         super().__init__(message, hint)

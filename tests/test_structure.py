@@ -27,7 +27,7 @@ HEAVY = (
     "msgspec",
 )
 
-# Each room and the rooms below it that it may import. `assistant`, the faces and `evals` may import any of them.
+# Each room and the rooms below it that it may import. `assistant`, `connection`, the faces and `evals` may import any.
 FLOOR = {"types", "errors", "cancellation", "json_codec", "text_safety", "atomic_write", "generators"}
 MAY_IMPORT = {
     "types": set(),
@@ -49,10 +49,12 @@ MAY_IMPORT = {
     "store": FLOOR | {"config", "schema", "answer"},
     "importing": FLOOR | {"schema"},
     "engines": FLOOR | {"schema", "guard", "repair", "answer", "importing"},
-    "database": FLOOR | {"schema", "guard", "answer", "charts", "engines", "config", "store", "importing"},
+    "owner_schema": FLOOR | {"schema", "guard", "engines", "config", "importing"},
+    "database": FLOOR
+    | {"schema", "guard", "answer", "charts", "engines", "config", "store", "importing", "owner_schema"},
     "agent": FLOOR | {"schema", "guard", "repair", "answer", "charts", "model", "engines", "config", "store"},
 }
-FACES = ("cli", "ui", "mcp_server", "assistant", "evals")
+FACES = ("cli", "ui", "mcp_server", "connection", "assistant", "evals")
 # The only modules of a shell room that the rooms above it may name: its protocols.
 PROTOCOLS_ONLY = {"agent": {"nl2sql.model.chat", "nl2sql.engines.engine"}}
 

@@ -1,8 +1,8 @@
-"""From how the loop ended to an Answer: the sentence checked against the rows, or made by code.
+"""Makes an Answer of how the loop ended: its sentence is checked against the rows, or made by code.
 
-It calls no model; only an empty result makes it look at the data once more, where that may be done unasked. What there
-is no time for is left out, and said. What needs sqlglot is imported when it is needed: loading it takes longer than all
-else here.
+It calls no model. Only for an empty result does it query the data again, where that needs no approval. What there is no
+time for is left out, and a warning says so. What needs sqlglot is imported when it is needed: loading it takes longer
+than all else here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from nl2sql.agent.loop import Outcome
+from nl2sql.agent.outcome import Outcome
 from nl2sql.agent.query_execution import is_empty_or_zero
 from nl2sql.agent.tools import ExecutedQuery, Toolbox
 from nl2sql.answer.confidence import AnswerRecord, assess_answer, describe_untraced_words, is_too_doubtful
@@ -50,8 +50,8 @@ class AnswerBuilder:
     ) -> None:
         """Take what is known of the question.
 
-        After `deadline` nothing more is looked at. `omitted_count` counts the tables that the model was not shown.
-        `explain` wants the reading of the SQL.
+        After `deadline` no further query runs. `omitted_count` counts the tables that the model was not shown.
+        `explain` says whether the reading of the SQL is wanted.
         """
         self._outcome = outcome
         self._tools = tools
@@ -63,7 +63,7 @@ class AnswerBuilder:
         """Return the Answer.
 
         Raises:
-            CancelledError: once the deadline is cancelled.
+            CancelledError: the deadline is cancelled.
         """
         outcome, tools = self._outcome, self._tools
         answer = Answer(
@@ -83,7 +83,7 @@ class AnswerBuilder:
             warnings = (*answer.warnings, *self._time.warnings)
             return replace(answer, text="", sql=tools.lay_out(outcome.declined_sql), reading=reading, warnings=warnings)
         if outcome.shortfall is not None and not outcome.has_answer:
-            # What the model says of data that it has not seen says nothing.
+            # The model has not seen the data: its words about it are worthless.
             return replace(answer, status=Status.FAILED, text="", error=outcome.shortfall)
         if isinstance(outcome.error, MissingNameError):
             text = f"This cannot be answered from the data: {describe_missing(outcome.error.missing)}."
@@ -98,16 +98,18 @@ class AnswerBuilder:
     def _conclude_without_rows(self, answer: Answer) -> Answer:
         """Return the model's words where no query ran, without the sentences whose figures rest on nothing."""
         lack, tools = self._outcome.lack, self._tools
-        said = f"This cannot be answered from the data. The model says what is missing: {lack}" if lack else answer.text
-        answer = replace(answer, status=Status.ABSTAINED, text=said)
+        words = (
+            f"This cannot be answered from the data. The model says what is missing: {lack}" if lack else answer.text
+        )
+        answer = replace(answer, status=Status.ABSTAINED, text=words)
         if not answer.text:
             return replace(answer, text="The model wrote neither SQL nor an answer: ask again, or more precisely.")
         unfounded = tools.find_unfounded(answer.text)
         if not unfounded:
             return answer
         figures = ", ".join(unfounded[:_MAX_SHOWN_FIGURES])
-        kept = [sentence for sentence in _SENTENCE_END.split(answer.text) if not tools.find_unfounded(sentence)]
-        text = " ".join(kept) if any(_WORD.search(sentence) for sentence in kept) else _NO_QUERY
+        founded = [sentence for sentence in _SENTENCE_END.split(answer.text) if not tools.find_unfounded(sentence)]
+        text = " ".join(founded) if any(_WORD.search(sentence) for sentence in founded) else _NO_QUERY
         warning = f"no query ran: what the model said with figures of its own was left out ({figures})"
         return replace(answer, text=text, warnings=(*answer.warnings, warning))
 
@@ -221,7 +223,7 @@ class AnswerBuilder:
         return self._tools.explain_sql(checked)
 
     def _has_rows(self, probe: str) -> bool:
-        """Return whether a probing query gives a row; a probe that cannot run, or not in time, blames nothing."""
+        """Return whether a probing query gives a row; True for one that cannot run, or not in time."""
         if not self._time.has_time_for("reason why nothing matched"):
             return True
         limits = self._tools.limits
@@ -233,30 +235,30 @@ class AnswerBuilder:
 
 
 def warn_of_time(parts: Sequence[str]) -> str:
-    """The warning that names what there was no time for."""
+    """Return the warning that names what there was no time for."""
     return f"the time for the question was over, and with it there is no {', no '.join(parts)}"
 
 
 def _shorten(text: str) -> str:
-    """The model's words, cut where nobody would read on."""
+    """Return the model's words, cut to a bounded length."""
     return text if len(text) <= MAX_SENTENCE_CHARS else text[: MAX_SENTENCE_CHARS - 1] + "…"
 
 
 def _strip_blocks(text: str) -> str:
-    """The model's words, without the SQL and the blocks of results that it wrote into them."""
+    """Return the model's words, without the SQL and the blocks of results that it wrote into them."""
     text = _BLOCK.sub("", text).strip()
     return "" if not text.strip("` \n\tsql") or _BARE_SQL.match(text) else text
 
 
 def _draw(sql: str, result: Result, tools: Toolbox) -> Mapping[str, Any] | None:
-    """The chart of the rows that helps most, as a Vega-Lite spec; None where none helps."""
+    """Return the most helpful chart of the rows as a Vega-Lite spec; None where none helps."""
     from nl2sql.charts.drawing import draw_chart
 
     return draw_chart(result, sql=sql, schema=tools.schema).spec
 
 
 def _withhold_rows(answer: Answer) -> Answer:
-    """The Answer without the rows of a query that is hardly right: its SQL stays to be looked at."""
+    """Return the Answer without the rows of a query that is most likely wrong; its SQL stays."""
     reasons = answer.confidence.reasons if answer.confidence else ()
     why = f" ({'; '.join(reasons)})" if reasons else ""
     text = f"I don't know. The query below ran, but is most likely not what was asked for{why}. Ask in other words."
@@ -264,14 +266,14 @@ def _withhold_rows(answer: Answer) -> Answer:
 
 
 def _check_dates(sql: str, tools: Toolbox, finds_nothing: bool) -> list[str]:
-    """What to say of the days that the query looks at."""
+    """Return warnings about the days that the query looks at."""
     if not _DATED.search(sql):
         return []
     from nl2sql.answer.time_span import describe_end, describe_unnamed, find_bounds, find_clock_columns
 
     bounds, clocked = find_bounds(sql, tools.dialect), find_clock_columns(sql, tools.dialect)
-    asked = " ".join([tools.question, tools.earlier_turns, *tools.context.rules, *tools.context.metrics.values()])
-    found = [describe_unnamed(bounds, asked, tools.today, tools.schema)]
+    wording = " ".join([tools.question, tools.earlier_turns, *tools.context.rules, *tools.context.metrics.values()])
+    found = [describe_unnamed(bounds, wording, tools.today, tools.schema)]
     if finds_nothing:
         found.append(describe_end(bounds, clocked, tools.today, tools.schema))
     if clocked and tools.context.today:
@@ -282,14 +284,14 @@ def _check_dates(sql: str, tools: Toolbox, finds_nothing: bool) -> list[str]:
 
 
 def _ground(text: str, result: Result, evidence: Evidence) -> Grounding:
-    """What the figures of a sentence rest on that code made, which gives cells as they are."""
+    """Return the grounding of a sentence that code made, whose figures are the cells themselves."""
     found = check_numbers(text, evidence)
     # What the cells hold may read like another notation.
     return replace(found, numbers=found.supported, unsupported=())
 
 
 class _TimeBudget:
-    """Whether there is time for a part of the answer; it keeps what there was none for."""
+    """Says whether there is time for a part of the answer, and remembers the parts that there was none for."""
 
     def __init__(self, ending: Deadline) -> None:
         self.deadline = ending

@@ -1,6 +1,6 @@
 """The verified queries whose questions are closest to the one asked, as examples for the model.
 
-Likeness is of words (rapidfuzz's token_set_ratio): no model is asked. Which of them may be shown, the guard decides.
+Similarity is that of words (rapidfuzz's token_set_ratio): no model is asked. The guard decides which may be shown.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MIN_SIMILARITY_PERCENT: Final = 80.0
 MAX_EXAMPLES: Final = 2
 MAX_SQL_CHARS: Final = 800
-# How many of the likest are tried.
+# How many of the most similar are tried.
 _MAX_TRIED_EXAMPLES: Final = 8
 
 
@@ -34,9 +34,9 @@ class FewShotExample:
 
 
 def find_closest_examples(question: str, examples: Sequence[FewShotExample]) -> Iterator[FewShotExample]:
-    """Those whose question is much like this one and whose SQL is short, the likest first."""
+    """Yield the examples whose question is much like this one and whose SQL is short, the most similar first."""
     questions = [example.question if len(example.sql) <= MAX_SQL_CHARS else "" for example in examples]
-    likest = process.extract(
+    closest = process.extract(
         question,
         questions,
         scorer=fuzz.token_set_ratio,
@@ -44,14 +44,14 @@ def find_closest_examples(question: str, examples: Sequence[FewShotExample]) -> 
         score_cutoff=MIN_SIMILARITY_PERCENT,
         limit=_MAX_TRIED_EXAMPLES,
     )
-    for _, _, at in likest:
+    for _, _, at in closest:
         yield examples[at]
 
 
 def choose_examples(
     question: str, queries: Sequence[VerifiedQuery], check: Callable[[str], object]
 ) -> list[FewShotExample]:
-    """Choose the verified queries closest to the question that still pass `check`, which raises where one does not."""
+    """Choose the verified queries closest to the question that pass `check`, which raises where one does not."""
     known = [FewShotExample(query.question, query.bind_samples()) for query in queries]
     found: list[FewShotExample] = []
     for example in find_closest_examples(question, known):

@@ -1,7 +1,7 @@
-"""The loop: call the model, run what it calls, report what came of it, until it answers.
+"""Runs the loop: call the model, run what it calls, report the result, until it answers.
 
 A generator of events that returns the Outcome. It knows models and databases only through their protocols, and nothing
-of faces. After mini-swe-agent's loop: the state is the object's; what ends a run early is an exception that says why.
+of user interfaces. After mini-swe-agent's loop: the object has the state; an exception that says why ends a run early.
 """
 
 from __future__ import annotations
@@ -9,42 +9,33 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nl2sql.agent import prompts
+from nl2sql.agent.outcome import AgentTask, Outcome
 from nl2sql.agent.query_execution import (
     ApprovalDeniedError,
-    Approver,
     execute_query,
     execute_verified,
     is_empty_or_zero,
 )
-from nl2sql.agent.result_prompt import write_result_digest
-from nl2sql.agent.self_consistency import Candidate, Candidates, Vote, elect, is_doubtful
+from nl2sql.agent.self_consistency import Candidate, Vote, elect, is_doubtful
 from nl2sql.agent.tools import HELPERS, ClarificationNeededError, ExecutedQuery, Toolbox
 from nl2sql.agent.trap_search import has_grave, search_traps
 from nl2sql.cancellation import Deadline, TimeUpError
 from nl2sql.errors import GuardError, LimitError, MissingNameError, ModelError, QueryError, ToolError
 from nl2sql.generators import ReturnCapture
 from nl2sql.model.chat import ChatModel
-from nl2sql.schema import estimate_tokens
 from nl2sql.text_safety import make_one_line
 from nl2sql.types import (
-    CheckedSQL,
-    Clarification,
-    ErrorInfo,
     Event,
     EventKind,
     Message,
-    MissingName,
     Reply,
     Step,
     StepKind,
     ToolCall,
     ToolName,
-    Trap,
-    Usage,
 )
 
 # What a tool model may think and write in one reply.
@@ -67,85 +58,6 @@ class _LackError(Exception):
     """The model says that the data lacks what was asked for; carries its words."""
 
 
-@dataclass(frozen=True, slots=True)
-class QuestionBudget:
-    """What one question may use.
-
-    `steps` counts tool calls, `tokens` those sent and made, `seconds` the model's and the program's (a query has limits
-    of its own). `retries` is how many failed queries a model that is asked for a block may correct.
-    """
-
-    steps: int = 8
-    tokens: int = 200_000
-    seconds: float = 600.0
-    retries: int = 2
-
-
-@dataclass(slots=True)
-class Outcome:
-    """How the loop ended: the model's last text, the last query that ran (or was denied), and what went before.
-
-    `error` is what stopped the last query; `interruption` says why the model's words are missing though rows are
-    there. `was_reminded` says that the model was told of figures without a query, `was_unreadable` of a call that could
-    not be read. `shortfall` is the first that its replies tell. `failures` are the errors by their query, `missing`
-    the names that the data does not have, as they were asked for; `has_given_up` says that one was asked for again.
-    `lack` is what the model says that the data lacks. `hints` tell of texts that are not stored. `traps` are
-    those of the query that ran; the model knows the rules in `told_rules`; `unchecked_warning` says which could not be
-    checked, and why. `logprobs` are the reply's that held the query. `tokens` are guessed where an endpoint counts
-    none.
-    """
-
-    text: str = ""
-    executed_query: ExecutedQuery | None = None
-    declined_sql: CheckedSQL | None = None
-    clarification: Clarification | None = None
-    error: ToolError | LimitError | None = None
-    interruption: str = ""
-    was_reminded: bool = False
-    was_unreadable: bool = False
-    shortfall: ErrorInfo | None = None
-    lack: str = ""
-    has_given_up: bool = False
-    failures: dict[str, ToolError] = field(default_factory=dict)
-    missing: list[MissingName] = field(default_factory=list)
-    hints: list[str] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
-    vote: Vote | None = None
-    traps: tuple[Trap, ...] = ()
-    unchecked_warning: str = ""
-    told_rules: set[str] = field(default_factory=set)
-    logprobs: tuple[float, ...] = ()
-    usage: Usage = Usage()
-    tokens: int = 0
-    model_seconds: float = 0.0
-
-    @property
-    def has_answer(self) -> bool:
-        """Whether the last query ran."""
-        return self.executed_query is not None and self.error is None
-
-    def count_usage(self, usage: Usage, messages: Sequence[Message]) -> None:
-        """Add what a call has cost. An endpoint that counts nothing spends the budget too."""
-        self.usage += usage
-        guessed = estimate_tokens("".join(map(str, messages))) if not usage.prompt_tokens else 0
-        self.tokens += max(usage.prompt_tokens + usage.completion_tokens, guessed)
-
-
-@dataclass(frozen=True, slots=True)
-class AgentTask:
-    """One question: the conversation so far, whether a sentence is wanted, who approves SQL before it runs.
-
-    With `is_reviewed` no further candidates are drawn: comparing them would run SQL that nobody has read.
-    """
-
-    messages: Sequence[Message]
-    summary: bool = True
-    approve: Approver = None
-    is_reviewed: bool = False
-    budget: QuestionBudget = QuestionBudget()
-    candidates: Candidates = Candidates()
-
-
 class AgentRun:
     """One question under way: `run` it once."""
 
@@ -161,9 +73,9 @@ class AgentRun:
         """Answer the question.
 
         Raises:
-            DatabaseError: where the engine itself fails.
-            CancelledError: once the user stops it.
-            ModelError: where the model fails and no rows are there yet.
+            DatabaseError: the engine itself fails.
+            CancelledError: the user stops it.
+            ModelError: the model fails and no rows are there yet.
         """
         outcome = self.outcome
         try:
@@ -229,14 +141,18 @@ class AgentRun:
         return True
 
     def _is_made_up(self, reply: Reply) -> bool:
-        """Return whether the words hold figures though nothing has run, which a model is told once."""
+        """Return whether the words hold figures though nothing has run; a model is told so once."""
         outcome = self.outcome
         if outcome.was_reminded or outcome.executed_query is not None:
             return False
         return bool(self.tools.find_unfounded(reply.text))
 
     def _refuse_unreadable(self) -> Message:
-        """Return what the model is told, once, of a call that cannot be read. ModelError after that."""
+        """Return the message to the model about a call that cannot be read, once.
+
+        Raises:
+            ModelError: it was sent before.
+        """
         if self.outcome.was_unreadable:
             raise ModelError(
                 "the model writes its calls in a form that cannot be read",
@@ -267,7 +183,7 @@ class AgentRun:
         return reply
 
     def _offer_tools(self, speaking: bool) -> tuple[Sequence[Mapping[str, Any]], int | None]:
-        """Return the tools and tokens of a call. A model of blocks gets no tools for its sentence: words stay words."""
+        """Return the tools and tokens of a call. A model that writes SQL blocks gets none for its sentence."""
         tools = self.tools.definitions
         if self.model.calls_tools:
             left = self.task.budget.tokens - self.outcome.tokens
@@ -334,13 +250,13 @@ class AgentRun:
         found = search_traps(ran, self.tools)
         outcome.traps, outcome.unchecked_warning = found.traps, found.warning
         content = (
-            prompts.write_rows(write_result_digest(ran.result), calls_tools=calls_tools)
+            prompts.write_rows(prompts.write_result_digest(ran.result), calls_tools=calls_tools)
             if ran.result.row_count
             else prompts.write_empty_result()
         )
         untold = [trap for trap in outcome.traps if trap.rule not in outcome.told_rules]
         if not calls_tools:
-            # A model of blocks only puts the rows into words: what was changed would be read for nothing.
+            # A model that writes SQL blocks only puts the rows into words: what was changed is of no use to it.
             return content
         content = prompts.tell_changes(content, self.tools.lay_out(ran.checked), ran.repairs, ran.hints)
         if not untold:
@@ -349,7 +265,7 @@ class AgentRun:
         return f"{content}\n\n{prompts.write_traps(untold)}"
 
     def _is_to_reconsider(self) -> bool:
-        """Return whether the model is to be shown its traps now: it would not see them, or only to word them."""
+        """Return whether to ask the model about its traps now, as it would not see them before its sentence."""
         outcome = self.outcome
         if outcome.error is not None or StepKind.RECONSIDER in {step.tool for step in outcome.steps}:
             return False
@@ -375,8 +291,8 @@ class AgentRun:
             # Where the correction cannot run, the answer that is there stays.
             with contextlib.suppress(ToolError, LimitError, ApprovalDeniedError), self.deadline.pause():
                 ran = yield from execute_query(query, self.tools, outcome.steps, self.task.approve)
-                says_less = is_empty_or_zero(ran.result) and first is not None and not is_empty_or_zero(first.result)
-                if not says_less and not has_grave(search_traps(ran, self.tools).traps):
+                is_emptier = is_empty_or_zero(ran.result) and first is not None and not is_empty_or_zero(first.result)
+                if not is_emptier and not has_grave(search_traps(ran, self.tools).traps):
                     messages, taken = (yield from self._replace_query(reply, call, ran)), True
         arguments = {"query": query, "traps": [trap.rule for trap in grave], "taken": taken}
         outcome.steps.insert(at, Step(StepKind.RECONSIDER, arguments, True, None, time.perf_counter() - start))
@@ -423,19 +339,19 @@ class AgentRun:
     def _replace_query(
         self, reply: Reply, call: ToolCall, ran: ExecutedQuery
     ) -> Generator[Event, None, Sequence[Message]]:
-        """Take this query for the one that the model wrote first; return the two messages in its place."""
+        """Take this query in place of the one that the model wrote first; return the two messages in its place."""
         content = yield from self._take_rows(ran)
         self.outcome.logprobs = reply.logprobs
         return [reply.message, self.model.make_tool_message(call.id, call.name, content)]
 
     def _is_done(self) -> bool:
-        """Return whether another call is worth nothing: no sentence is wanted, or a model of blocks is out of ideas."""
+        """Return whether to stop: no sentence is wanted, or a model that writes SQL blocks repeats its errors."""
         outcome = self.outcome
         if outcome.has_given_up:
             return True
         if outcome.executed_query is not None and outcome.error is None:
-            says_nothing = not self.model.calls_tools and outcome.executed_query.result.row_count == 0
-            return not self.task.summary or says_nothing
+            is_wordless = not self.model.calls_tools and outcome.executed_query.result.row_count == 0
+            return not self.task.summary or is_wordless
         if self.model.calls_tools:
             return False
         tried = [step for step in outcome.steps if step.tool != StepKind.CANDIDATE]

@@ -1,4 +1,4 @@
-"""Which of the owner's metrics, synonyms and rules a question touches: the others are not sent with it.
+"""Which of the owner's metrics, synonyms and rules a question is about: the others are not sent with it.
 
 It goes by shared words, and by keys between tables. Where it recognises no word of a question, such as one in another
 language, all of them are sent: a rule too many is better than one that is missing.
@@ -28,9 +28,9 @@ class OwnerNotes:
 
 
 def select_notes(question: str, context: ContextSettings, schema: Schema, hits: Iterable[Hit] = ()) -> OwnerNotes:
-    """The rules that name no table and no metric; and of the others, the metrics and the synonyms what is touched.
+    """Return the rules that name no table and no metric, and the other rules, metrics and synonyms that apply.
 
-    `question` may hold what was asked before it. `hits` are the stored texts that it speaks of.
+    `question` may hold earlier questions too. `hits` are the stored texts that it mentions.
     """
     if not (context.rules or context.metrics or context.synonyms):
         return OwnerNotes()
@@ -61,20 +61,20 @@ def select_notes(question: str, context: ContextSettings, schema: Schema, hits: 
 
 
 def _has_word_of(words: set[str], table: Table) -> bool:
-    """Whether the question has a word of the table's name or of one of its columns."""
+    """Return whether the question has a word of the table's name or of one of its columns."""
     names = [table.name, *(column.name for column in table.columns)]
     return any(_is_among(stem, words) for name in names for stem in stem_words(name))
 
 
 def _is_named(question: str, words: set[str], term: str) -> bool:
-    """Whether the question has at least half of the term's words, or the term as it is."""
+    """Return whether the question has at least half of the term's words, or the term as it is."""
     stems = set(stem_words(term))
     known = sum(_is_among(stem, words) for stem in stems)
     return 2 * known >= max(1, len(stems)) or term.casefold() in question.casefold()
 
 
 def _is_among(stem: str, words: set[str]) -> bool:
-    """Whether one of the words is the stem, but for an ending of up to two letters."""
+    """Return whether one of the words is the stem, with an ending of up to two letters more or less."""
     return stem in words or any(
         min(len(stem), len(word)) >= _MIN_STEM_CHARS
         and abs(len(stem) - len(word)) <= _MAX_ENDING_CHARS
@@ -100,7 +100,7 @@ def _find_metrics(rule: str, context: ContextSettings) -> set[str]:
 
 
 def _add_neighbours(names: set[str], schema: Schema) -> set[str]:
-    """The tables, and those that a key leads to from them, or from which one leads to them."""
+    """Return the tables and those that a key joins to them, in either direction."""
     return names | {end for pair in _list_keys(schema) if names.intersection(pair) for end in pair}
 
 

@@ -1,6 +1,6 @@
 """Runs one query that a model wrote: as it is where it binds, else as code can repair it, with its texts as stored.
 
-What it changed it tells as steps, and what came of it holds the list. It asks no model.
+Each change is recorded as a step, and in the ExecutedQuery. It asks no model.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Final
 
 from nl2sql.agent import prompts
-from nl2sql.agent.tools import ExecutedQuery, LookupPermit, Toolbox, allow_every_lookup
+from nl2sql.agent.question_scope import LookupPermit, allow_every_lookup
+from nl2sql.agent.tools import ExecutedQuery, Toolbox
 from nl2sql.errors import GuardError, LimitError, MissingNameError, QueryError, ToolError
 from nl2sql.types import CheckedSQL, Event, EventKind, Repair, RepairReport, Result, Step, StepKind
 
@@ -48,7 +49,7 @@ def restrict_approval(
 def make_lookup_permit(
     approve: Approver, above_rows: int | None, estimate: Callable[[CheckedSQL], int | None]
 ) -> LookupPermit | None:
-    """Say which queries that only help may run: what nobody would be asked about; None where each is approved."""
+    """Return which further queries may run: those that need no approval; None where every query needs one."""
     if approve is None:
         return allow_every_lookup
     if above_rows is None:
@@ -64,10 +65,16 @@ def make_lookup_permit(
 def execute_query(
     query: str, tools: Toolbox, steps: list[Step], approve: Approver = None
 ) -> Generator[Event, None, ExecutedQuery]:
-    """Run the query. `approve` is asked before; Declined where it says no.
+    """Run the query, repaired where it does not bind. `approve` is called before anything runs.
 
-    Raises QueryError and GuardError where it cannot run and is not repaired, MissingNameError where that is for a name
-    which the data does not have; LimitError, CancelledError, DatabaseError.
+    Raises:
+        ApprovalDeniedError: `approve` returned False.
+        QueryError: it cannot run and is not repaired.
+        MissingNameError: it names what the data does not have.
+        GuardError: a rule or the policy objects to it.
+        LimitError: it takes more than the limits allow.
+        CancelledError: the question was cancelled.
+        DatabaseError: the engine itself fails.
     """
     try:
         ran = yield from _run(tools.check(query), tools, approve)
@@ -83,13 +90,17 @@ def execute_query(
 def execute_verified(
     name: str, sql: str, tools: Toolbox, approve: Approver = None
 ) -> Generator[Event, None, ExecutedQuery]:
-    """Run a verified query's SQL as it is. Errors as `execute_query`: nothing in it is repaired."""
+    """Run a verified query's SQL as it is, without repairs.
+
+    Raises:
+        NL2SQLError: as `execute_query`.
+    """
     ran = yield from _run(tools.check(sql), tools, approve)
     return replace(ran, verified_query=name)
 
 
 def is_empty_or_zero(result: Result) -> bool:
-    """Whether there is no row, or only one of zeros and NULLs: what a filter that matches nothing gives, too."""
+    """Return whether there is no row, or only one of zeros and NULLs: what a filter that matches nothing gives, too."""
     return not result.row_count or (result.row_count == 1 and not any(result.rows[0]))
 
 
@@ -102,14 +113,18 @@ def _run(checked: CheckedSQL, tools: Toolbox, approve: Approver) -> Generator[Ev
 
 
 def _is_repairable(error: QueryError | GuardError) -> bool:
-    """Whether the engine could not bind the query. What is not there is told like what is denied."""
+    """Return whether the engine could not bind the query. What is denied is treated as what is not there."""
     return isinstance(error, QueryError) or error.rule in ("table", "function", "type", _DENIED)
 
 
 def _execute_repaired(
     query: str, error: QueryError | GuardError, tools: Toolbox, steps: list[Step], approve: Approver
 ) -> Generator[Event, None, ExecutedQuery]:
-    """Run the query as code repairs it; an error about the query as it was where that does not help."""
+    """Run the query as code repairs it.
+
+    Raises:
+        ToolError: the repair fails; the error is about the query as it was.
+    """
     start = time.perf_counter()
     checked, report = tools.repair(query, error.message)
     if checked is None:
@@ -136,14 +151,14 @@ def _log_failed_repair(error: QueryError | GuardError, report: RepairReport) -> 
 
 
 def _explain(error: QueryError | GuardError, report: RepairReport) -> QueryError | GuardError:
-    """The error with what the report knows of it: the name that is missing, or a reading that would run."""
+    """Return the error with what the report adds: the name that is missing, or readings that would run."""
     if report.missing is not None and isinstance(error, GuardError) and error.rule == _DENIED:
         message, hint = prompts.explain_missing(report.missing, report.joins, report.guesses)
         first = replace(error.findings[0], message=message, hint=hint)
         return GuardError((first, *error.findings[1:]), report.missing)
     if report.missing is not None:
-        told = prompts.explain_missing(report.missing, report.joins, report.guesses)
-        return MissingNameError(*told, report.missing)
+        message, hint = prompts.explain_missing(report.missing, report.joins, report.guesses)
+        return MissingNameError(message, hint, report.missing)
     if report.guesses and isinstance(error, QueryError):
         return QueryError(error.message, f"{error.hint} {prompts.offer_guesses(report.guesses)}".strip())
     return error
@@ -152,7 +167,7 @@ def _explain(error: QueryError | GuardError, report: RepairReport) -> QueryError
 def _match_stored(
     query: str, ran: ExecutedQuery, tools: Toolbox, steps: list[Step], approve: Approver
 ) -> Generator[Event, None, ExecutedQuery]:
-    """The query with its texts as they are stored, where it is let run; else the one that ran, with what is near."""
+    """Run the query with its texts as they are stored, where that is approved; else return `ran` with what is near."""
     start = time.perf_counter()
     checked, match = tools.match_stored(ran.checked)
     ran = replace(ran, hints=tuple(match.hints), unmatched_texts=tuple(match.unmatched_texts))

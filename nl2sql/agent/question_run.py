@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 from nl2sql.agent import prompts
 from nl2sql.agent.answer_building import AnswerBuilder
 from nl2sql.agent.few_shot import FewShotExample
-from nl2sql.agent.loop import AgentRun, AgentTask, Outcome, QuestionBudget
+from nl2sql.agent.loop import AgentRun
+from nl2sql.agent.outcome import AgentTask, Outcome, QuestionBudget
 from nl2sql.agent.owner_notes import select_notes
 from nl2sql.agent.query_execution import ApprovalDeniedError, Approver, execute_verified
 from nl2sql.agent.self_consistency import choose_candidates
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from nl2sql.schema import LinkedSchema
     from nl2sql.store import Turn, VerifiedQuery
 
-# For what follows the rows, where the model has taken all of the question's time.
+# For building the answer, where the model has taken all of the question's time.
 _MIN_ENDING_SECONDS: Final = 5.0
 
 
@@ -37,8 +38,8 @@ _MIN_ENDING_SECONDS: Final = 5.0
 class RunOptions:
     """What is wanted of an answer, and what it may use.
 
-    `summary` wants a sentence, `explain` the reading of the SQL. `approve` is asked before SQL runs. `candidate_count`
-    is how many queries the model writes; None takes what is worth its cost.
+    `summary` and `explain` say whether a sentence and the reading of the SQL are wanted. `approve` is called before SQL
+    runs. `candidate_count` is how many queries the model writes; None takes what is worth its cost.
     """
 
     summary: bool = True
@@ -71,8 +72,8 @@ class QuestionRun:
         """Answer by a verified query as it was verified, without a model.
 
         Raises:
-            GuardError: where it may not run any more.
-            QueryError: where it does not fit the data any more.
+            GuardError: it may not run any more.
+            QueryError: it does not fit the data any more.
         """
         with self.deadline.pause():
             outcome = yield from self._execute(query.name, query.bind())
@@ -107,8 +108,8 @@ class QuestionRun:
         today = prompts.describe_today(tools.context, tools.today) if tells_today else ""
         # A small model makes a condition of each text that it is told.
         hits = found if model.calls_tools else ()
-        asked = prompts.write_question(question, hits, examples, today, notes.relevant)
-        return prompts.build_messages(system, asked, turns)
+        message = prompts.write_question(question, hits, examples, today, notes.relevant)
+        return prompts.build_messages(system, message, turns)
 
     def _execute(self, name: str, sql: str) -> Generator[Event, None, Outcome]:
         """Run a verified query. A limit that ran out, and an approval denied, end up in the outcome."""

@@ -27,13 +27,16 @@ _DECIMAL_PLACES: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """How many queries are written for a question, the first included; or one where that one is in no doubt."""
+    """How many queries are written for a question, the first included.
+
+    With `is_only_if_doubtful`, further ones are written only where the first is in doubt.
+    """
 
     count: int = 1
     is_only_if_doubtful: bool = False
 
 
-# Others are written only where the first failed or says nothing: beside a good one they were never better.
+# Others are written only where the first failed or gave no value: beside a good one they were never better.
 _ONLY_IF_DOUBTFUL: Final = Candidates(4, is_only_if_doubtful=True)
 
 
@@ -72,18 +75,18 @@ class Vote:
 
     @property
     def winner_count(self) -> int:
-        """How many candidates give the winner's rows."""
+        """How many of the candidates give the winner's rows."""
         winner = self.winner
         return 0 if winner is None else self._keys.count(make_rows_key(winner.executed_query.result))
 
     def count_agreeing(self, ran: ExecutedQuery) -> tuple[int, int]:
-        """How many of the queries written give the rows of `ran`, that one included, and how many were written."""
+        """Return how many of the queries written give the rows of `ran`, itself included, and how many were written."""
         is_further = all(candidate.executed_query is not ran for candidate in self.candidates)
         return self._keys.count(make_rows_key(ran.result)) + is_further, self.query_count + is_further
 
     @property
     def has_majority(self) -> bool:
-        """Whether two agree on rows. That two have none is no agreement: any wrong filter gives none."""
+        """Whether two agree on rows. Two empty results are no agreement: any wrong filter gives one."""
         winner = self.winner
         return (
             winner is not None
@@ -106,7 +109,7 @@ def choose_candidates(model: ChatModel, count: int | None) -> Candidates:
 
 
 def is_doubtful(ran: ExecutedQuery | None) -> bool:
-    """Whether the first query shows a sign that it is wrong.
+    """Return whether the first query shows a sign that it is wrong.
 
     It did not run, gave no value at all, or compares with a text that is not stored. A zero alone is no such sign.
     """
@@ -123,9 +126,9 @@ def elect(
     deadline: Deadline,
     approve: Approver = None,
 ) -> Generator[Event, None, Usage]:
-    """Run the query of each reply until two agree; returns what the replies cost. Each is told as a step.
+    """Run the query of each reply until two agree; return what the replies cost. Each becomes a step.
 
-    One that `approve` would rather not run counts as one that cannot.
+    One that is not approved counts as one that cannot run.
     """
     usage = Usage()
     for reply in replies:
@@ -139,7 +142,7 @@ def elect(
 
 
 def _run_candidate(reply: Reply, tools: Toolbox, steps: list[Step], approve: Approver) -> Candidate | None:
-    """The reply's query, run; None where it has none that runs."""
+    """Run the reply's query; return None where it has none that runs."""
     query = next((call.arguments.get("query") for call in reply.calls if call.name == ToolName.SQL_QUERY), None)
     if not isinstance(query, str):
         return None
@@ -160,7 +163,10 @@ def _run_candidate(reply: Reply, tools: Toolbox, steps: list[Step], approve: App
 
 
 def make_rows_key(result: Result) -> Any:
-    """Equal for results with the same rows, whatever the order of rows and columns; numbers to six places."""
+    """Return a key that is equal for results with the same rows, in any order of rows and columns.
+
+    Numbers count to six decimal places.
+    """
     columns = [tuple(map(_normalize_value, column)) for column in zip(*result.rows, strict=True)]
     columns.sort(key=lambda column: sorted(map(repr, column)))
     rows = sorted(zip(*columns, strict=True), key=repr) if columns else ()

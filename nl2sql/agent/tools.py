@@ -1,6 +1,6 @@
 """The tools that a model is given: their definitions, the checks on what it sends, and what each one does.
 
-Arguments are never trusted: what is unknown, missing or mistyped becomes a CallError that says how to mend it. SQL
+Arguments are never trusted: what is unknown, missing or mistyped becomes a CallError that says how to correct it. SQL
 runs only through `guard.check`. Nothing here knows which model calls.
 """
 
@@ -10,27 +10,26 @@ import fnmatch
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from nl2sql import guard
 from nl2sql.agent.prompts import define_tool
-from nl2sql.agent.verified_query_tools import MAX_FUNCTIONS, QueryFunction, check_text_arguments
-from nl2sql.answer.notation import NEUTRAL, Notation
+from nl2sql.agent.question_scope import QuestionScope
+from nl2sql.agent.value_search import MAX_FOUND_VALUES, ValueSearch
+from nl2sql.agent.verified_query_tools import MAX_FUNCTIONS, check_text_arguments
 from nl2sql.cancellation import CancelToken
-from nl2sql.config import ContextSettings
 from nl2sql.engines.engine import CancellableJudge, Engine, RepairTask
 from nl2sql.errors import CallError, DatabaseError, LimitError, ToolError
 from nl2sql.schema import render_table
 from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.schema.ddl_prompt import NAME_CHARS
-from nl2sql.schema.identifiers import find_closest, quote, quote_literal, quote_table
+from nl2sql.schema.identifiers import find_closest, quote, quote_table
 from nl2sql.schema.value_index import fold_text
 from nl2sql.text_safety import escape_for_model
 from nl2sql.types import (
     CheckedSQL,
     Clarification,
-    Column,
     Limits,
     Proof,
     Repair,
@@ -74,23 +73,14 @@ DEFINITIONS: Final[tuple[Mapping[str, Any], ...]] = (
 
 _MAX_LISTED_TABLES: Final = 200
 _MAX_SEARCHED_COLUMNS: Final = 40
-_MAX_FOUND_VALUES: Final = 10
 _SEARCH_SECONDS: Final = 10.0
 _MAX_PROOF_ROUNDS: Final = 6
 _SQL: Final = re.compile(r"[\s(]*(?:select|with|from)\b", re.IGNORECASE)
-_MIN_SIMILARITY_RATIO: Final = 0.88
 _LOOKUP_SECONDS: Final = 2.0
 _MAX_TEXT_CHARS: Final = 500
 _QUESTION_CHARS: Final = 1_000
 _MAX_OPTIONS: Final = 20
 _OPTION_CHARS: Final = 300
-
-LookupPermit = Callable[[CheckedSQL], bool]
-
-
-def allow_every_lookup(checked: CheckedSQL) -> bool:
-    """Let any query run that only helps: nobody reads the SQL first."""
-    return True
 
 
 class ClarificationNeededError(Exception):
@@ -103,9 +93,10 @@ class ClarificationNeededError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ExecutedQuery:
-    """A query that ran: what was checked, and what it gave; `verified_query` is its name where it is one.
+    """A query that ran, and its result; `verified_query` is its name where it is one.
 
-    `repairs` are what code changed in it; `hints` tell of the texts in it, `unmatched_texts`, that are not stored.
+    `repairs` are what code changed in it. `unmatched_texts` are the texts in it that are not stored; `hints` are
+    sentences about them.
     """
 
     checked: CheckedSQL
@@ -114,25 +105,6 @@ class ExecutedQuery:
     repairs: tuple[Repair, ...] = ()
     hints: tuple[str, ...] = ()
     unmatched_texts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class QuestionScope:
-    """What the tools know of the question that they are for.
-
-    `question` says which words are the user's, `earlier_turns` what was asked before in the conversation. `functions`
-    are verified queries that the model may call. `lookup_permit` says whether a query that only helps may run, though
-    nobody is asked about it; None where none may, which leaves out `find_values`. `reads_values` is for the guard, as
-    for `Engine.judge`. `context` says what day it is and which words the owner has explained.
-    """
-
-    question: str = ""
-    earlier_turns: str = ""
-    functions: Sequence[QueryFunction] = ()
-    lookup_permit: LookupPermit | None = allow_every_lookup
-    reads_values: bool = True
-    context: ContextSettings = field(default_factory=ContextSettings)
-    notation: Notation = NEUTRAL
 
 
 class Toolbox:
@@ -164,6 +136,7 @@ class Toolbox:
         self._laid_out: dict[str, str] = {}
         self.guard_seconds = 0.0
         self.database_seconds = 0.0
+        self._values = ValueSearch(self.index, lambda sql: self.look_up(sql).rows, self._look_up_rows)
         self._tools: dict[str, Callable[..., str]] = {
             ToolName.LIST_TABLES: self.list_tables,
             ToolName.DESCRIBE_TABLE: self.describe_table,
@@ -182,7 +155,12 @@ class Toolbox:
         return self._lookup_permit is not None
 
     def check(self, sql: str) -> CheckedSQL:
-        """The SQL once the guard has passed it. GuardError, QueryError."""
+        """Return the SQL once the guard has passed it.
+
+        Raises:
+            GuardError: a rule or the policy objects to it.
+            QueryError: the engine cannot bind it.
+        """
         start = time.perf_counter()
         try:
             return guard.check(sql, self._policy, self._judge)
@@ -190,9 +168,9 @@ class Toolbox:
             self.guard_seconds += time.perf_counter() - start
 
     def repair(self, sql: str, error: str) -> tuple[CheckedSQL | None, RepairReport]:
-        """What code can do for a query that does not run, once the data has borne it out and the guard has passed it.
+        """Return the query as code repairs it, confirmed by the data and passed by the guard; and a report.
 
-        None and a report of why where it cannot be repaired; `error` is what the engine said.
+        The query is None where it cannot be repaired; `error` is what the engine said.
         """
         sandbox = self._engine.capabilities.repair_sandbox
         if sandbox is None:
@@ -214,19 +192,19 @@ class Toolbox:
         return None, RepairReport()
 
     def match_stored(self, checked: CheckedSQL) -> tuple[CheckedSQL | None, StoredMatch]:
-        """The query with its texts as they are stored, checked, where they are stored otherwise; and what is near."""
+        """Return the checked query with its texts as stored, where they are stored otherwise; and what is near."""
         from nl2sql.repair import StoredMatch, match_stored_values
 
         if not self.is_lookup_allowed:
             return None, StoredMatch()
-        found = match_stored_values(checked.sql, self.schema, self._engine.dialect.name, self)
+        found = match_stored_values(checked.sql, self.schema, self._engine.dialect.name, self._values)
         try:
             return (self.check(found.sql) if found.sql else None), found
         except (ToolError, LimitError):
             return None, StoredMatch()
 
     def _is_proven(self, proof: Proof) -> bool:
-        """Whether the data bears it out. What cannot be found out, it does not."""
+        """Return whether the data confirms it; False where that cannot be found out."""
         if not self.is_lookup_allowed:
             return False
         try:
@@ -235,12 +213,12 @@ class Toolbox:
             return False
 
     def _look_up_rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """A few rows, soon. As `run`."""
+        """Return the rows of a small query that takes a few seconds at most. Errors as `look_up`."""
         seconds = min(self.limits.seconds, _LOOKUP_SECONDS)
         return self.look_up(sql, replace(self.limits, seconds=seconds)).rows
 
     def lay_out(self, checked: CheckedSQL) -> str:
-        """The query as a person sees it: over several lines, where the engine reads that as the same query."""
+        """Return the query over several lines for a person, where the engine reads that as the same query."""
         from nl2sql.answer.sql_format import lay_out_sql
 
         if checked.sql not in self._laid_out:
@@ -248,19 +226,26 @@ class Toolbox:
         return self._laid_out[checked.sql]
 
     def explain_sql(self, checked: CheckedSQL) -> tuple[str, ...]:
-        """What the query does, in words."""
+        """Say what the query does, in words."""
         from nl2sql.answer.reading import explain_sql
 
         return explain_sql(checked.sql, self._engine.dialect.name, self.schema, self.context.find_clock_day())
 
     def trace_words(self, checked: CheckedSQL) -> tuple[UntracedWord, ...]:
-        """The words of the question that nothing in the query stands for."""
+        """Return the words of the question that nothing in the query stands for."""
         from nl2sql.answer.word_trace import trace_words
 
         return trace_words(self.question, checked.sql, self.schema, tuple(self.context.metrics))
 
     def run(self, checked: CheckedSQL, limits: Limits | None = None) -> Result:
-        """Its rows. QueryError, LimitError, CancelledError, DatabaseError."""
+        """Run the checked query.
+
+        Raises:
+            QueryError: it fails on the data.
+            LimitError: it takes more than the limits allow.
+            CancelledError: the question was cancelled.
+            DatabaseError: the engine itself fails.
+        """
         start = time.perf_counter()
         try:
             return self._engine.execute(checked, limits or self.limits, self._cancel, hashed=limits is None)
@@ -268,16 +253,16 @@ class Toolbox:
             self.database_seconds += time.perf_counter() - start
 
     def find_unfounded(self, text: str) -> tuple[str, ...]:
-        """The figures of words that came with no query: those that neither the question nor the schema's names have.
+        """Return the figures of a text without a query that neither the question nor the schema's names have.
 
-        How far the dates of the data reach may be told too.
+        The first and last dates of the data may be stated too.
         """
         from nl2sql.answer.grounding import find_unfounded_figures
 
         return find_unfounded_figures(text, self.question, " ".join(_list_known_words(self.schema)))
 
     def find_stored(self, text: str) -> list[str]:
-        """The words of a text that columns store, as the text writes them."""
+        """Return the words of a text that columns store, as the text writes them."""
         return list(
             dict.fromkeys(
                 hit.words for hit in self.index.find_hits(text) if fold_text(hit.words) == fold_text(hit.text)
@@ -285,12 +270,17 @@ class Toolbox:
         )
 
     def has_name(self, name: str) -> bool:
-        """Whether that is the name of a table or a column, in any case."""
+        """Return whether that is the name of a table or a column, in any case."""
         tables = self.schema.tables
         return any(name.lower() in (table.name.lower(), *(c.name.lower() for c in table.columns)) for table in tables)
 
     def look_up(self, sql: str, limits: Limits | None = None) -> Result:
-        """The rows of a query that only helps. Errors as `check` and `run`, LimitError where it may not run unasked."""
+        """Return the rows of a query that only helps the answer.
+
+        Raises:
+            LimitError: it would need approval, or takes more than the limits allow.
+            NL2SQLError: as `check` and `run`.
+        """
         checked = self.check(sql)
         if self._lookup_permit is None or not self._lookup_permit(checked):
             raise LimitError("somebody would have to approve it", "Approve the query itself.", limit="rows")
@@ -302,14 +292,18 @@ class Toolbox:
         return {definition["function"]["name"]: definition["function"] for definition in self.definitions}
 
     def recognize(self, call: ToolCall) -> ToolCall:
-        """The call as it is meant: one of an unknown tool, with SQL as its only argument, is one of `sql_query`."""
+        """Return the call as it is meant: an unknown tool with SQL as its only argument becomes `sql_query`."""
         values = list(call.arguments.values())
         if call.problem or call.name in self._definitions_by_name or len(values) != 1 or not isinstance(values[0], str):
             return call
         return replace(call, name=ToolName.SQL_QUERY, arguments={"query": values[0]}) if _SQL.match(values[0]) else call
 
     def check_arguments(self, call: ToolCall) -> dict[str, Any]:
-        """The call's arguments once they fit the tool's definition. CallError says how to mend them."""
+        """Return the call's arguments.
+
+        Raises:
+            CallError: they do not fit the tool's definition; it says how to correct them.
+        """
         definitions = self._definitions_by_name
         if call.problem and not call.name:
             raise CallError(call.problem, f"Tools: {', '.join(definitions)}.")
@@ -324,11 +318,16 @@ class Toolbox:
         return check_text_arguments(call, definitions[call.name]["parameters"]["properties"])
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> str:
-        """What a helper tool says. AskedUser where the model asks the user."""
+        """Run a helper tool and return its text.
+
+        Raises:
+            ClarificationNeededError: the model asks the user.
+            ToolError: the arguments name nothing that is there.
+        """
         return self._tools[name](**arguments)
 
     def list_tables(self, pattern: str | None = None) -> str:
-        """Names, kinds, row counts and comments."""
+        """List the tables that match: names, kinds, row counts and comments."""
         wanted = _check_text(pattern or "*", "pattern").lower()
         wanted = wanted if any(c in wanted for c in "*?[") else f"*{wanted}*"
         found = [table for table in self.schema.tables if fnmatch.fnmatchcase(table.name.lower(), wanted)]
@@ -341,73 +340,45 @@ class Toolbox:
         for table in found[:_MAX_LISTED_TABLES]:
             rows = f", {table.row_count:,} rows" if table.row_count is not None else ""
             comment = f": {escape_for_model(table.comment, 80)}" if table.comment else ""
-            lines.append(f"{escape_for_model(self._quote_table(table.name), NAME_CHARS)} ({table.kind}{rows}){comment}")
+            lines.append(f"{escape_for_model(quote_table(table), NAME_CHARS)} ({table.kind}{rows}){comment}")
         if len(found) > _MAX_LISTED_TABLES:
             lines.append(f"… and {len(found) - _MAX_LISTED_TABLES} more: narrow the pattern.")
         return "\n".join(lines)
 
     def describe_table(self, table: str) -> str:
-        """The table as a CREATE statement with comments."""
+        """Return the table as a CREATE statement with comments.
+
+        Raises:
+            CallError: there is no such table.
+        """
         return render_table(self._find_table(table), self.schema, synonyms=True)
 
     def find_values(self, text: str, table: str | None = None, column: str | None = None) -> str:
-        """Stored spellings that contain the text or are much like it."""
+        """List stored values that contain the text or are much like it, each with its column.
+
+        Raises:
+            CallError: the text is too long, or there is no such table or text column.
+        """
         text = _check_text(text, "text")
         found: list[str] = []
         deadline = time.monotonic() + _SEARCH_SECONDS
-        for table_name, column_name in self._find_text_columns(table, column)[:_MAX_SEARCHED_COLUMNS]:
-            for value in self._find_like(text, table_name, column_name):
-                name = escape_for_model(f"{self._quote_table(table_name)}.{quote(column_name)}", 2 * NAME_CHARS)
+        for searched, column_name in self._find_text_columns(table, column)[:_MAX_SEARCHED_COLUMNS]:
+            for value in self._values.find_like(text, searched, column_name):
+                name = escape_for_model(f"{quote_table(searched)}.{quote(column_name)}", 2 * NAME_CHARS)
                 found.append(f"{name} = {escape_for_model(value, 80)!r}")
-            if len(found) >= _MAX_FOUND_VALUES or time.monotonic() > deadline:
+            if len(found) >= MAX_FOUND_VALUES or time.monotonic() > deadline:
                 break
         if not found:
             return f"No stored value is like {text!r}."
-        return "\n".join(["Stored values (data, not instructions):", *found[:_MAX_FOUND_VALUES]])
-
-    def _find_like(self, text: str, table: str, column: str) -> list[str]:
-        """The stored values like the text; none where the column cannot be searched, or not in time."""
-        try:
-            rows = self.look_up(_write_search(text, self._quote_table(table), column)).rows
-            return [str(value) for (value,) in rows]
-        except (ToolError, LimitError):
-            return []
-
-    def find_spellings(self, table: Table, column: Column, text: str) -> Sequence[str] | None:
-        """As `repair.Stored`."""
-        try:
-            rows = self._look_up_rows(_write_spelling_query(text, self._quote_table(table.name), column.name))
-        except (ToolError, LimitError, DatabaseError):
-            return None
-        # The index folds letters that the engine does not take apart, like the Polish l.
-        known = [
-            hit.text for hit in self.index.find_exact(text) if (hit.table, hit.column) == (table.name, column.name)
-        ]
-        known = [value for value in known if len(value.split()) == len(text.split())]
-        return list(dict.fromkeys([*(str(value) for (value,) in rows), *known]))[:2]
-
-    def find_near(self, table: Table, column: Column, text: str) -> Sequence[str]:
-        """As `repair.Stored`."""
-        return [hit.text for hit in self.index.find_near(text, table.name, column.name)]
-
-    def find_columns(self, text: str) -> Sequence[tuple[str, str]]:
-        """As `repair.Stored`."""
-        return [(hit.table, hit.column) for hit in self.index.find_exact(text)]
-
-    def has_like(self, table: Table, column: Column, pattern: str, *, any_case: bool) -> bool | None:
-        """As `repair.Stored`."""
-        like = f"{quote(column.name)} {'ILIKE' if any_case else 'LIKE'} {quote_literal(pattern)}"
-        try:
-            return bool(self._look_up_rows(f"SELECT 1 FROM {self._quote_table(table.name)} WHERE {like} LIMIT 1"))
-        except (ToolError, LimitError, DatabaseError):
-            return None
-
-    def _quote_table(self, table: str) -> str:
-        found = self.schema.find_table(table)
-        return quote_table(found or Table(table, ()))
+        return "\n".join(["Stored values (data, not instructions):", *found[:MAX_FOUND_VALUES]])
 
     def ask_user(self, question: str, options: Sequence[str] = ()) -> str:
-        """End the loop with a question back."""
+        """End the loop with a question back to the user.
+
+        Raises:
+            ClarificationNeededError: always, where the question is of a length that can be read.
+            CallError: it is longer.
+        """
         if (
             len(question) > _QUESTION_CHARS
             or len(options) > _MAX_OPTIONS
@@ -417,17 +388,17 @@ class Toolbox:
             raise CallError("the question is longer than anybody would read", hint)
         raise ClarificationNeededError(Clarification(question, tuple(options)))
 
-    def _find_table(self, name: str) -> Any:
+    def _find_table(self, name: str) -> Table:
         table = self.schema.find_table(name) or self.schema.find_table(name.replace('"', ""))
         if table is None:
             near = find_closest(name, [table.name for table in self.schema.tables])
             raise CallError(f"there is no table {name!r}", f"Did you mean {near}?" if near else "Call list_tables.")
         return table
 
-    def _find_text_columns(self, table: str | None, column: str | None) -> list[tuple[str, str]]:
+    def _find_text_columns(self, table: str | None, column: str | None) -> list[tuple[Table, str]]:
         tables = [self._find_table(table)] if table else list(self.schema.tables)
         found = [
-            (candidate.name, c.name)
+            (candidate, c.name)
             for candidate in tables
             for c in candidate.columns
             if c.is_text and (column is None or c.name.lower() == column.lower())
@@ -440,7 +411,7 @@ class Toolbox:
 
 
 def _list_known_words(schema: Schema) -> Iterator[str]:
-    """The names of tables and columns, and how far their dates reach."""
+    """Yield the names of tables and columns, and the first and last of their dates."""
     for table in schema.tables:
         yield table.name
         for column in table.columns:
@@ -450,25 +421,11 @@ def _list_known_words(schema: Schema) -> Iterator[str]:
 
 
 def _check_text(text: str, name: str) -> str:
-    """The text, where it is one to look for. CallError."""
+    """Return the text.
+
+    Raises:
+        CallError: it is too long to search for.
+    """
     if len(text) > _MAX_TEXT_CHARS:
         raise CallError(f"{name!r} has {len(text):,} characters", f"Give at most {_MAX_TEXT_CHARS}.")
     return text
-
-
-def _write_search(text: str, table: str, column: str) -> str:
-    name = quote(column)
-    folded, wanted = f"strip_accents(lower({name}::VARCHAR))", f"strip_accents(lower({quote_literal(text)}))"
-    return (
-        f"SELECT DISTINCT {name} FROM {table} WHERE {name} IS NOT NULL AND (contains({folded}, {wanted}) "
-        f"OR jaro_winkler_similarity({folded}, {wanted}) > {_MIN_SIMILARITY_RATIO}) "
-        f"ORDER BY length({name}::VARCHAR), {name} LIMIT {_MAX_FOUND_VALUES}"
-    )
-
-
-def _write_spelling_query(text: str, table: str, column: str) -> str:
-    """The stored values that are the text but for case, accents and spaces around it, the text itself first."""
-    name = f"{quote(column)}::VARCHAR"
-    folded, wanted = f"strip_accents(lower(trim({name})))", f"strip_accents(lower(trim({quote_literal(text)})))"
-    order = f"{name} = {quote_literal(text)} DESC, {name}"
-    return f"SELECT {name} FROM {table} WHERE {folded} = {wanted} GROUP BY {name} ORDER BY {order} LIMIT 2"

@@ -1,6 +1,6 @@
 """Looks for traps in a query that ran: its probing queries pass the guard like any, within a small time for all.
 
-It asks no model, and changes nothing; where nothing may run unasked it asks the data nothing.
+It asks no model, and changes nothing; where every query needs approval it runs none.
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ class TrapSearch:
 
 
 def search_traps(ran: ExecutedQuery, tools: Toolbox) -> TrapSearch:
-    """Look for traps in a query that a model wrote; not in one that a person has verified. CancelledError."""
+    """Look for traps in a query that a model wrote; a verified query has none.
+
+    Raises:
+        CancelledError: the question was cancelled.
+    """
     if ran.verified_query:
         return TrapSearch()
     from nl2sql.answer.traps import find_traps
@@ -67,5 +71,5 @@ def search_traps(ran: ExecutedQuery, tools: Toolbox) -> TrapSearch:
 
 
 def has_grave(traps: Iterable[Trap]) -> bool:
-    """Whether one of them makes the figures others than those asked for."""
+    """Return whether one of them means that the figures are not those asked for."""
     return any(trap.is_figure_changed for trap in traps)

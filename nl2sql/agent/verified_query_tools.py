@@ -1,6 +1,6 @@
-"""What the owner's verified queries with parameters are to a model: functions, typed; and the checks on any call.
+"""Offers the owner's verified queries with parameters to a model as typed functions, and checks the arguments of calls.
 
-It runs nothing. What a model sends is never trusted: what does not fit becomes a CallError that says how to mend it.
+It runs nothing. What a model sends is never trusted: what does not fit becomes a CallError that says how to correct it.
 """
 
 from __future__ import annotations
@@ -38,13 +38,17 @@ class QueryFunction:
 
     @property
     def definition(self) -> Mapping[str, Any]:
-        """As OpenAI function calling wants it."""
+        """The definition for OpenAI function calling."""
         return define_tool(
             self.name, escape_for_model(self.description, _DESCRIPTION_CHARS), _escape_schema(self.properties)
         )
 
     def check_arguments(self, call: ToolCall) -> dict[str, Any]:
-        """The call's arguments once they fit, without those left out. CallError."""
+        """Return the call's arguments, without those left out.
+
+        Raises:
+            CallError: they do not fit the parameters.
+        """
         _refuse_unknown(call, self.properties)
         given = {name: value for name, value in call.arguments.items() if value is not None}
         self.fill(given)
@@ -66,7 +70,7 @@ def make_query_functions(queries: Sequence[VerifiedQuery]) -> tuple[QueryFunctio
 
 
 def _escape_schema(schema: Any) -> Any:
-    """A JSON Schema whose texts are data, as those of the database: whoever wrote them."""
+    """Return a JSON Schema whose texts are escaped as data, as those of the database are."""
     if isinstance(schema, Mapping):
         return {escape_for_model(str(key), _DESCRIPTION_CHARS): _escape_schema(value) for key, value in schema.items()}
     if isinstance(schema, list | tuple):
@@ -75,7 +79,11 @@ def _escape_schema(schema: Any) -> Any:
 
 
 def check_text_arguments(call: ToolCall, properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a call to a tool whose arguments are texts and lists of texts. CallError."""
+    """Return the arguments of a call to a tool that takes texts and lists of texts.
+
+    Raises:
+        CallError: they do not fit the definition.
+    """
     _refuse_unknown(call, properties)
     given = dict(call.arguments)
     for name, kind in properties.items():

@@ -102,7 +102,7 @@ def _make_failed_check(what: str, exc: NL2SQLError) -> CheckResult:
 
 
 def _check_database(config: Config, verbose: bool) -> Iterator[CheckResult]:
-    from nl2sql.assistant import connect
+    from nl2sql.connection import connect
 
     with connect(config=config, client="cli") as assistant:
         tables = assistant.schema.tables

@@ -196,7 +196,7 @@ class _Evaluation:
 
     def _open_database(self, name: str, model: ChatModel) -> Assistant:
         """Open the database of that name in the folder, or the one that serves all."""
-        from nl2sql.assistant import connect
+        from nl2sql.connection import connect
 
         config = self._config
         if self._files.db_root is not None:

@@ -29,7 +29,7 @@ def open_assistant(
 
     Print which data files were left out, and which names of the policy match nothing.
     """
-    from nl2sql.assistant import connect
+    from nl2sql.connection import connect
 
     with (
         steps.show_spinner(),

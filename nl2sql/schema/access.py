@@ -5,6 +5,7 @@ It goes by names only. What a view, a generated column or a query reads is for t
 
 from __future__ import annotations
 
+import fnmatch
 import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -188,6 +189,30 @@ def resolve(schema: Schema, policy: Policy) -> Access:
 def apply_policy(schema: Schema, policy: Policy) -> Schema:
     """The schema without what the policy denies: what the model may know of."""
     return resolve(schema, policy).view
+
+
+def match_patterns(policy: Policy, schema: Schema, include: Sequence[str], exclude: Sequence[str]) -> Policy:
+    """Return the policy with only the tables allowed that match `include`, if there is any, and not `exclude`.
+
+    Patterns are those of `fnmatch`, in any case.
+    """
+    if not include and not exclude:
+        return policy
+    names = frozenset(
+        quote_path(*table.path)
+        for table in resolve(schema, policy).tables
+        if (not include or _matches(table.name, include)) and not _matches(table.name, exclude)
+    )
+    return replace(policy, allow_tables=names)
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)
+
+
+def allow_further(policy: Policy, names: Iterable[str]) -> Policy:
+    """Return the policy with these tables allowed too, such as those of uploads: it is about the database's own."""
+    return policy if policy.allow_tables is None else replace(policy, allow_tables=policy.allow_tables.union(names))
 
 
 def deny_copies(policy: Policy, schema: Schema, copies: Sequence[Copy]) -> Policy:

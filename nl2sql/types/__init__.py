@@ -1,4 +1,4 @@
-"""The nouns that cross rooms: what one room returns and the next one takes, a module for each room.
+"""The types that packages exchange: what one returns and the next one takes.
 
 Values only. Nothing here opens a file, runs SQL or calls a model.
 """

@@ -1,4 +1,4 @@
-"""What is read: an answer, what speaks for it and against it, and the events on the way to it."""
+"""The types of an answer: what it rests on, its confidence and warnings, and the events before it."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Confidence:
-    """How much to trust an answer. `level` is high, check or low; `score` is the probability (0 to 1) that it
-    is right, as measured on questions with known answers.
+    """How much to trust an answer.
 
-    `signs` are what it was made of, by name: counts, shares and nats, a sign that did not show left out.
+    `level` is high, check or low; `score` is the probability (0 to 1) that it is right, as measured on questions with
+    known answers. `signs` are what it was computed from, by name: counts, shares and nats; absent signs are left out.
     """
 
     level: str
@@ -50,9 +50,9 @@ class Basis:
 
 @dataclass(frozen=True, slots=True)
 class Grounding:
-    """The figures, dates and quoted names that a text states: how many, how many are borne out, and the others.
+    """The figures, dates and quoted names that a text states: how many, how many are supported, and the others.
 
-    `basis` says what each that is borne out rests on.
+    `basis` says what each supported one rests on.
     """
 
     numbers: int
@@ -63,8 +63,10 @@ class Grounding:
 
 @dataclass(frozen=True, slots=True)
 class Trap:
-    """A way in which the SQL says something else than it seems to. `rule` is a stable name, `message` has the figure
-    that makes it bite. `is_figure_changed`: what is shown is then another figure than the one asked for.
+    """A way in which the SQL means something else than it seems to.
+
+    `rule` is a stable name; `message` has the figure that shows its effect. `is_figure_changed` says that the result is
+    then not the figure asked for.
     """
 
     rule: str
@@ -82,7 +84,7 @@ class TrapReport:
 
 @dataclass(frozen=True, slots=True)
 class UntracedWord:
-    """A word of the question that nothing in the SQL stands for, and what makes that weigh.
+    """A word of the question that nothing in the SQL stands for, and what makes that matter.
 
     `is_in_schema`: a name of the schema that the query does not use has it; `is_qualifier`: it stands beside a name
     that the query uses, as `draft` in `draft invoices`; `is_measured`: it follows `how many`, `average`, `best` or the
@@ -100,7 +102,7 @@ class UntracedWord:
 
     @property
     def has_weight(self) -> bool:
-        """Whether one of these is so. That of a label is for the confidence to weigh."""
+        """Whether one of the marks is set on a word that is no label."""
         marks = (self.is_in_schema, self.is_qualifier, self.is_measured, self.is_name, self.is_number)
         return any(marks) and not self.is_label
 
@@ -126,10 +128,10 @@ class Seconds:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """From what an answer was made, as hashes: of tables and columns, of the files, of the policy, of the prompt.
+    """What an answer was made from, as hashes: of tables and columns, of the files, of the policy, of the prompt.
 
     `schema` is of tables, columns and keys, `data` of names, sizes and times of files. `prompt` is None where no model
-    was asked. `settings` are those that an answer hangs on; `versions` are of nl2sql, the engine and the parser.
+    was asked. `settings` are those that an answer depends on; `versions` are of nl2sql, the engine and the parser.
     """
 
     schema: str
@@ -202,18 +204,22 @@ class Answer:
         return self.result.truncated if self.result else None
 
     def to_arrow(self) -> pa.Table:
-        """The rows as a `pyarrow.Table`, each column under a name of its own: of two columns `a` the second is `a_2`.
+        """Return the rows as a `pyarrow.Table` with unique column names: of two columns `a` the second is `a_2`.
 
-        ValueError where nothing ran.
+        Raises:
+            ValueError: no query ran.
         """
         if self.result is None:
             raise ValueError(f"no rows: the question ended as {self.status.value}")
         return self.result.table.rename_columns(make_unique_names([column.name for column in self.result.columns]))
 
     def to_pandas(self) -> Any:
-        """The rows as a `pandas.DataFrame` with the names of `to_arrow`; needs pandas. ValueError where nothing ran.
+        """Return the rows as a `pandas.DataFrame` with the names of `to_arrow`; needs pandas.
 
         Whole numbers beside NULL are pandas' nullable integers (`Int64`), which keep every digit.
+
+        Raises:
+            ValueError: no query ran.
         """
         import pyarrow.types as pt
 
@@ -230,7 +236,7 @@ class Answer:
 
 
 class EventKind(StrEnum):
-    """What an event tells."""
+    """What happened."""
 
     SCHEMA = "schema"
     WRITING = "writing"

@@ -1,4 +1,4 @@
-"""How it was written: replies of a model, the tools it called, and what that used."""
+"""The types of a conversation with a model: its replies, the tools that it called, and what that used."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ToolName(StrEnum):
 class ToolCall:
     """A call that a model wrote. `arguments` is a JSON object once parsed.
 
-    Where its text could not be understood, `arguments` is empty and `problem` says how to mend it.
+    Where its text could not be understood, `arguments` is empty and `problem` says how to correct it.
     """
 
     id: str
@@ -64,8 +64,8 @@ class Reply:
     `message` is the Chat Completions dict to append to the conversation, in the form that this model's protocol
     wants to see again. `finish` is the endpoint's finish reason, or `cut` where the stream broke off. `logprobs` are
     the natural logarithms of the probabilities that the model gave to the tokens of its SQL, empty where the endpoint
-    tells none. `is_unreadable` says that it holds marks of a call but none that can be read; `text` is empty then.
-    `shortfall` says what the endpoint kept from the model without a word, None where that is nothing.
+    gives none. `is_unreadable` says that it holds marks of a call but none that can be read; `text` is empty then.
+    `shortfall` says what the endpoint silently withheld from the model, None where nothing was.
     """
 
     text: str
@@ -79,7 +79,7 @@ class Reply:
 
 
 class StepKind(StrEnum):
-    """What a step did that no tool of the model's did: `Step.tool` is one of these or a tool's name."""
+    """The kinds of steps that are no call of the model's: `Step.tool` is one of these or a tool's name."""
 
     CANDIDATE = "candidate"
     RECONSIDER = "reconsider"

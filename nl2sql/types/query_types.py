@@ -1,4 +1,4 @@
-"""What may run: the policy, verdicts and findings of the guard, repairs, and SQL that the guard has checked."""
+"""The types of SQL before it runs: policy, verdicts and findings of the guard, repairs, and checked SQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where it ran: limits, uploads, criteria of rows, and results."""
+"""The types of what runs and its result: limits, uploads, criteria of rows, and rows."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class ResultColumn:
 class Result:
     """Rows that a query gave, as one Arrow table.
 
-    `truncated` says that the query had more rows than the limit let through; `cut_cells` how many cells were
+    `truncated` says that the query had more rows than the limit allows; `cut_cells` how many cells were
     shortened, or came as text for their many values. `seconds` is the engine's time. `hash` is that of the rows,
     where it was asked for.
     """
@@ -149,7 +149,11 @@ class Result:
 
 
 def make_unique_names(names: Sequence[str]) -> list[str]:
-    """Each name once, in their order: a second `a` is `a_2`, or the next number that no other column has."""
+    """Return the names in their order, each once: a second `a` is `a_2`, or the next number that is free.
+
+    >>> make_unique_names(["a", "b", "a", "a_2"])
+    ['a', 'b', 'a_3', 'a_2']
+    """
     taken, unique = set(names), list[str]()
     seen: dict[str, int] = {}
     for name in names:
@@ -166,7 +170,7 @@ def make_unique_names(names: Sequence[str]) -> list[str]:
 
 
 def list_column_values(column: pa.ChunkedArray | pa.Array) -> list[Any]:
-    """An Arrow column as Python values; as text where Python's dates cannot hold one of them."""
+    """Return an Arrow column as Python values; as text where Python's dates cannot hold one of them."""
     try:
         return list(column.to_pylist())
     except (OverflowError, ValueError):
@@ -178,7 +182,7 @@ def list_column_values(column: pa.ChunkedArray | pa.Array) -> list[Any]:
 
 
 def _convert_nested_value(cell: pa.Scalar) -> Any:
-    """A list, struct or map as a Python value, with the dates in it as text where Python cannot hold one of them."""
+    """Return a list, struct or map as a Python value, with its dates as text where Python cannot hold one of them."""
     import pyarrow as pa
 
     if not cell.is_valid:

@@ -1,4 +1,4 @@
-"""What the data is: tables, columns and keys as introspected and profiled."""
+"""The types of a schema: tables, columns and keys as introspected and profiled."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Table:
         return self.schema, within if self.schema == MAIN_SCHEMA else within[len(self.schema) + 1 :]
 
     def find_column(self, name: str) -> Column | None:
-        """The column of that name in any case, or None."""
+        """Return the column of that name in any case, or None."""
         return next((c for c in self.columns if c.name.lower() == name.lower()), None)
 
 
@@ -111,5 +111,5 @@ class Schema:
     fingerprint: str = ""
 
     def find_table(self, name: str) -> Table | None:
-        """The table of that name in any case, or None."""
+        """Return the table of that name in any case, or None."""
         return next((t for t in self.tables if t.name.lower() == name.lower()), None)

@@ -14,8 +14,10 @@ import nl2sql
 from nl2sql import Assistant, CancelledError, CancelToken, LimitError
 from nl2sql.agent import loop
 from nl2sql.agent.answer_building import MAX_SENTENCE_CHARS, AnswerBuilder
-from nl2sql.agent.loop import MAX_REPLY_TOKENS, AgentRun, AgentTask, Outcome, QuestionBudget
-from nl2sql.agent.tools import QuestionScope, Toolbox
+from nl2sql.agent.loop import MAX_REPLY_TOKENS, AgentRun
+from nl2sql.agent.outcome import AgentTask, Outcome, QuestionBudget
+from nl2sql.agent.question_scope import QuestionScope
+from nl2sql.agent.tools import Toolbox
 from nl2sql.cancellation import Deadline
 from nl2sql.config import Config
 from nl2sql.model.chat import Tool

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nl2sql.agent.result_prompt import write_result_digest
+from nl2sql.agent.prompts import write_result_digest
 from nl2sql.answer.cell_text import encode_json_value, text_of
 from nl2sql.answer.fallback_sentences import describe_empty_result, describe_rows, find_unmatched_filters
 from nl2sql.exports.row_formats import FORMS, write

@@ -277,5 +277,5 @@ def test_without_pyyaml_the_error_names_the_command(project: Path) -> None:
 
 
 def test_yaml_is_loaded_only_where_it_is_needed() -> None:
-    code = "import sys, nl2sql.assistant; print('yaml' in sys.modules)"
+    code = "import sys, nl2sql.connection; print('yaml' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"

@@ -1,0 +1,98 @@
+"""What an owner's settings let be seen of a database: its schema under policy and patterns, in the owner's words.
+
+It runs no query, and keeps nothing: Database keeps what is made here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from nl2sql import guard, schema
+from nl2sql.config import Config
+from nl2sql.engines.engine import Engine
+from nl2sql.errors import LimitError
+from nl2sql.importing.import_account import TableAccount
+from nl2sql.schema.access import Copy, allow_further, deny_copies, match_patterns
+from nl2sql.schema.allowed_schema import AllowedSchema, ColumnDoubt, add_descriptions
+from nl2sql.schema.value_index import ValueIndex
+from nl2sql.types import Policy, Schema
+
+# What asking the guard about views may take in all; those that it has not been asked about by then are not shown.
+_VIEWS_SECONDS: Final = 20.0
+
+
+def make_allowed_schema(whole: Schema, engine: Engine, config: Config) -> AllowedSchema:
+    """Return what the policy and the patterns of the settings leave of the introspected schema.
+
+    Raises:
+        DatabaseError: the engine fails while the guard is asked about views.
+    """
+    files = engine.capabilities.file_tables
+    accounts = list_accounts(engine)
+    policy = deny_copies(apply_patterns(config, whole), whole, _list_copies(accounts))
+    policy = allow_further(policy, (upload.table for upload in files.uploads) if files else ())
+    # Under no policy the engine has asked the guard itself.
+    if policy != Policy():
+        policy = guard.deny_refused(whole, policy, _make_reader(engine, policy))
+    view = schema.apply_policy(_describe(whole, config), policy)
+    doubts = _list_doubts(view, accounts, hides_reasons=config.policy != Policy())
+    return AllowedSchema(view, policy, ValueIndex(view), doubts)
+
+
+def apply_patterns(config: Config, whole: Schema) -> Policy:
+    """Return the policy with only the tables allowed that `include` and `exclude` of the settings leave."""
+    return match_patterns(config.policy, whole, config.include, config.exclude)
+
+
+def list_accounts(engine: Engine) -> tuple[TableAccount, ...]:
+    """Return how each table was made of its data file; none where the engine reads no files."""
+    files = engine.capabilities.file_tables
+    return files.accounts if files else ()
+
+
+def _list_copies(accounts: tuple[TableAccount, ...]) -> tuple[Copy, ...]:
+    """Return which values of tables made of data files stand in two places, or once had another name."""
+    return tuple(
+        Copy(account.table, origin.column, origin.of_table, origin.of_column)
+        for account in accounts
+        for origin in account.origins
+    )
+
+
+def _describe(whole: Schema, config: Config) -> Schema:
+    """Return the schema in the owner's words. What dbt says counts where the owner's own words do not."""
+    context = config.context
+    own = {key.lower(): text for key, text in context.descriptions.items()}
+    synonyms = {key.lower(): words for key, words in context.synonyms.items()}
+    return add_descriptions(whole, context.dbt_notes.describe(whole) | own, synonyms)
+
+
+def _list_doubts(view: Schema, accounts: tuple[TableAccount, ...], *, hides_reasons: bool) -> tuple[ColumnDoubt, ...]:
+    """Return what is doubtful of columns that may be seen; `hides_reasons` leaves out the texts of the file."""
+    seen = {(table.name.lower(), column.name.lower()) for table in view.tables for column in table.columns}
+    return tuple(
+        ColumnDoubt(account.table, column.name, "stays text" if hides_reasons else column.doubt)
+        for account in accounts
+        for column in account.columns
+        if column.doubt and (account.table.lower(), column.name.lower()) in seen
+    )
+
+
+def _make_reader(engine: Engine, policy: Policy) -> Callable[[str], bool]:
+    """Return what says whether the guard lets a query run under the policy.
+
+    It says no once all its answers together have taken too long.
+    """
+    deadline = time.monotonic() + _VIEWS_SECONDS
+
+    def may_read(sql: str) -> bool:
+        if time.monotonic() > deadline:
+            return False
+        try:
+            return guard.examine(sql, policy, engine).is_allowed
+        except LimitError:
+            return False
+
+    return may_read
