@@ -326,7 +326,7 @@ class Database:
         return int(self.engine.execute(counted, limits, cancel).rows[0][0])
 
     def list_identifiers(self) -> tuple[str, ...]:
-        """Return the names of all tables and columns that may be seen, as SQL writes them, for an editor's completion."""
+        """Return the names of all tables and columns that may be seen, as SQL writes them, for completion."""
         tables = self.schema.tables
         columns = (quote(column.name) for table in tables for column in table.columns)
         return tuple(dict.fromkeys((*map(quote_table, tables), *columns)))
