@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from nl2sql import guard, schema
 from nl2sql.cancellation import CancelToken
@@ -20,7 +20,6 @@ from nl2sql.engines.engine import CancellableJudge, require_capability
 from nl2sql.errors import DatabaseError
 from nl2sql.importing.import_account import TableAccount, list_notes
 from nl2sql.schema.allowed_schema import AllowedSchema
-from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.identifiers import quote, quote_table
 from nl2sql.schema.value_index import Hit
 from nl2sql.store.verified_queries import VerifiedQueries
@@ -38,7 +37,7 @@ from nl2sql.types import (
     Verdict,
     Window,
 )
-from nl2sql.visible_schema import apply_patterns, list_accounts, make_allowed_schema
+from nl2sql.visible_schema import hide_unreadable, list_accounts, list_hidden_views, make_allowed_schema, warn_of_names
 
 if TYPE_CHECKING:
     from nl2sql.answer.display import ColumnFormat
@@ -48,8 +47,6 @@ if TYPE_CHECKING:
     from nl2sql.engines.files.upload_folder import UploadFolder
     from nl2sql.importing.file_rules import FileRules
     from nl2sql.store import VerifiedQuery
-
-_NAME_CHARS: Final = 100
 
 
 class Database:
@@ -107,16 +104,7 @@ class Database:
         Under a policy without the texts of the file, which may stand in rows or columns that it hides.
         """
         accounts = list_accounts(self.engine)
-        if not accounts:
-            return ()
-        visible = {table.name.lower(): table for table in self.schema.tables}
-        accounts = tuple(account for account in accounts if account.table.lower() in visible)
-        if self.config.policy == Policy():
-            return accounts
-        return tuple(
-            account.hide_values({column.name.lower() for column in visible[account.table.lower()].columns})
-            for account in accounts
-        )
+        return hide_unreadable(accounts, self.schema, self.config.policy) if accounts else ()
 
     @property
     def is_new_import(self) -> bool:
@@ -174,19 +162,12 @@ class Database:
             DatabaseError: the engine fails.
         """
         whole = self.engine.introspect()
-        chosen = schema.resolve(whole, apply_patterns(self.config, whole)).view.tables
-        seen = {table.path for table in self.schema.tables}
-        return tuple(table.name for table in chosen if table.kind == "view" and table.path not in seen)
+        return list_hidden_views(whole, self.config, self.schema)
 
     @property
     def policy_warnings(self) -> tuple[str, ...]:
         """A sentence for each name of the policy that this database does not have."""
-        if self.config.policy == Policy():
-            return ()
-        return tuple(
-            f"the policy names {make_one_line(name, _NAME_CHARS)}, which this database does not have: is it misspelt?"
-            for name in self.unmatched_policy_names
-        )
+        return () if self.config.policy == Policy() else warn_of_names(self.unmatched_policy_names)
 
     @property
     def unmatched_descriptions(self) -> tuple[str, ...]:
@@ -248,6 +229,7 @@ class Database:
         """Run SQL as `run`, with the rows batch by batch inside the context."""
         return self.engine.stream(self.check_or_raise(sql, cancel=cancel), limits or self.config.limits, cancel)
 
+    # Its keywords are the public interface, hence their number.
     def fetch_page(
         self,
         sql: str,
@@ -261,7 +243,7 @@ class Database:
         limits: Limits | None = None,
         cancel: CancelToken | None = None,
     ) -> Result:
-        """Return a window of the rows that the SQL gives, sorted and filtered by the engine, under the same guard and limits.
+        """Return a window of the rows that the SQL gives, sorted and filtered by the engine, within the limits.
 
         `order_by` and the keys of `contains` are names of result columns, or their positions from 0 on; rows without
         a value come last. Without `order_by` rows come as the query orders them. Of each group of `criteria` a row must
@@ -326,7 +308,7 @@ class Database:
         return int(self.engine.execute(counted, limits, cancel).rows[0][0])
 
     def list_identifiers(self) -> tuple[str, ...]:
-        """Return the names of all tables and columns that may be seen, as SQL writes them, for completion in an editor."""
+        """Return the names of all tables and columns that may be seen, as SQL writes them, for an editor."""
         tables = self.schema.tables
         columns = (quote(column.name) for table in tables for column in table.columns)
         return tuple(dict.fromkeys((*map(quote_table, tables), *columns)))
@@ -355,7 +337,7 @@ class Database:
         return VerifiedQueries.open_for_project(self.config).list() if self.config.file else ()
 
     def suggest_questions(self, limit: int = 4) -> tuple[str, ...]:
-        """Suggest first questions: the verified ones meant for it, then some that the data can answer. No model is called.
+        """Suggest first questions, without a model: the verified ones meant for it, then some that the data can answer.
 
         Raises:
             DatabaseError: the engine fails.
