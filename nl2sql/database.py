@@ -1,4 +1,4 @@
-"""An opened database under its owner's settings: what may be seen of it, and the user's own SQL, checked and run.
+"""Holds an opened database under its owner's settings: what may be seen of it, and the user's own SQL, checked and run.
 
 It knows no model and asks no question. Nothing here runs without having passed the guard.
 """
@@ -139,8 +139,7 @@ class Database:
     def make_upload_folder(self) -> UploadFolder:
         """Return a folder to put files into before `with_files`, readable to this user only.
 
-        `close` or the end of the program removes it; what a killed program left is removed when a database is next
-        opened.
+        `close` or the end of the program removes it; what a killed program left goes when a database is next opened.
 
         Raises:
             ConfigError: the folder cannot be made.
@@ -188,7 +187,7 @@ class Database:
     def check(self, sql: str, *, collect_all: bool = False) -> Verdict:
         """Return what the guard says of the SQL: the canonical text, or each finding.
 
-        With `collect_all` the later judges are asked too where an earlier one refuses.
+        With `collect_all` the later judges check too where an earlier one refuses.
 
         Raises:
             LimitError: checking it takes too long.
@@ -357,8 +356,7 @@ class Database:
         """Say what checked SQL does, in sentences made from its syntax tree."""
         from nl2sql.answer.reading import explain_sql
 
-        day = self.config.context.find_clock_day()
-        return explain_sql(sql, self.engine.dialect.name, self.allowed_schema.schema, day)
+        return explain_sql(sql, self.engine.dialect.name, self.schema, self.config.context.find_clock_day())
 
     def format_sql(self, sql: str) -> str:
         """Return checked SQL over several lines; unchanged where the engine would read that as another query."""
@@ -383,8 +381,7 @@ class Database:
     def find_values(self, text: str, limit: int = 20) -> tuple[Hit, ...]:
         """Find stored texts that contain this one, regardless of case and accents, each with its table and column.
 
-        It searches what the profile has kept of text columns that may be seen: all values where they are few, else the
-        commonest.
+        It searches what the profile holds of visible text columns: all values where they are few, else the commonest.
 
         Raises:
             DatabaseError: the engine fails.
@@ -393,8 +390,6 @@ class Database:
 
     def find_addable(self, sql: str, result: Result) -> frozenset[int]:
         """Find the columns of the result whose rows may be added up: no ids, averages, shares or distinct counts.
-
-        `sql` is what gave the result.
 
         Raises:
             DatabaseError: the engine fails.

@@ -20,7 +20,7 @@ from nl2sql.schema.ddl_prompt import make_one_line
 from nl2sql.schema.value_index import ValueIndex
 from nl2sql.types import Policy, Schema
 
-# What asking the guard about views may take in all; those that it has not been asked about by then are not shown.
+# How long the guard may check views in all; views that it has not checked by then are hidden.
 _VIEWS_SECONDS: Final = 20.0
 _NAME_CHARS: Final = 100
 
@@ -29,13 +29,13 @@ def make_allowed_schema(whole: Schema, engine: Engine, config: Config) -> Allowe
     """Return what the policy and the patterns of the settings leave of the introspected schema.
 
     Raises:
-        DatabaseError: the engine fails while the guard is asked about views.
+        DatabaseError: the engine fails while the guard checks views.
     """
     files = engine.capabilities.file_tables
     accounts = list_accounts(engine)
     policy = deny_copies(_apply_patterns(config, whole), whole, _list_copies(accounts))
     policy = allow_further(policy, (upload.table for upload in files.uploads) if files else ())
-    # Under no policy the engine has asked the guard itself.
+    # Without a policy the engine has asked the guard itself.
     if policy != Policy():
         policy = guard.deny_refused(whole, policy, _make_reader(engine, policy))
     view = schema.apply_policy(_describe(whole, config), policy)
