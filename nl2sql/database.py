@@ -22,6 +22,7 @@ from nl2sql.importing.import_account import TableAccount, list_notes
 from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.schema.identifiers import quote, quote_table
 from nl2sql.schema.value_index import Hit
+from nl2sql.schema_visibility import cut_accounts, list_accounts, list_hidden_views, make_allowed_schema, warn_of_names
 from nl2sql.store.verified_queries import VerifiedQueries
 from nl2sql.types import (
     Answer,
@@ -37,7 +38,6 @@ from nl2sql.types import (
     Verdict,
     Window,
 )
-from nl2sql.visible_schema import hide_unreadable, list_accounts, list_hidden_views, make_allowed_schema, warn_of_names
 
 if TYPE_CHECKING:
     from nl2sql.answer.display import ColumnFormat
@@ -104,7 +104,7 @@ class Database:
         Under a policy without the texts of the file, which may stand in rows or columns that it hides.
         """
         accounts = list_accounts(self.engine)
-        return hide_unreadable(accounts, self.schema, self.config.policy) if accounts else ()
+        return cut_accounts(accounts, self.schema, self.config.policy) if accounts else ()
 
     @property
     def is_new_import(self) -> bool:

@@ -54,7 +54,7 @@ def list_accounts(engine: Engine) -> tuple[TableAccount, ...]:
     return files.accounts if files else ()
 
 
-def hide_unreadable(accounts: tuple[TableAccount, ...], view: Schema, policy: Policy) -> tuple[TableAccount, ...]:
+def cut_accounts(accounts: tuple[TableAccount, ...], view: Schema, policy: Policy) -> tuple[TableAccount, ...]:
     """Return the accounts of the tables of `view`, under a policy without the texts of the files."""
     visible = {table.name.lower(): table for table in view.tables}
     accounts = tuple(account for account in accounts if account.table.lower() in visible)
