@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _NAME_CHARS: Final = 100
 
 
+# Its keywords are the public interface, hence their number.
 def connect(
     url: str | None = None,
     *,

@@ -1,4 +1,4 @@
-"""An opened database under its owner's settings: what may be seen of it, and the user's own SQL, checked and run.
+"""Holds an opened database under its owner's settings: what may be seen of it, and the user's own SQL, checked and run.
 
 It knows no model and asks no question. Nothing here runs without having passed the guard.
 """
@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from nl2sql import guard, schema
 from nl2sql.cancellation import CancelToken
@@ -19,12 +19,11 @@ from nl2sql.config import Config
 from nl2sql.engines.engine import CancellableJudge, require_capability
 from nl2sql.errors import DatabaseError
 from nl2sql.importing.import_account import TableAccount, list_notes
-from nl2sql.owner_schema import apply_patterns, list_accounts, make_allowed_schema
 from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.schema.identifiers import quote, quote_table
 from nl2sql.schema.value_index import Hit
+from nl2sql.schema_visibility import cut_accounts, list_accounts, list_hidden_views, make_allowed_schema, warn_of_names
 from nl2sql.store.verified_queries import VerifiedQueries
-from nl2sql.text_safety import make_one_line
 from nl2sql.types import (
     Answer,
     CheckedSQL,
@@ -48,8 +47,6 @@ if TYPE_CHECKING:
     from nl2sql.engines.files.upload_folder import UploadFolder
     from nl2sql.importing.file_rules import FileRules
     from nl2sql.store import VerifiedQuery
-
-_NAME_CHARS: Final = 100
 
 
 class Database:
@@ -107,16 +104,7 @@ class Database:
         Under a policy without the texts of the file, which may stand in rows or columns that it hides.
         """
         accounts = list_accounts(self.engine)
-        if not accounts:
-            return ()
-        visible = {table.name.lower(): table for table in self.schema.tables}
-        accounts = tuple(account for account in accounts if account.table.lower() in visible)
-        if self.config.policy == Policy():
-            return accounts
-        return tuple(
-            account.hide_values({column.name.lower() for column in visible[account.table.lower()].columns})
-            for account in accounts
-        )
+        return cut_accounts(accounts, self.schema, self.config.policy) if accounts else ()
 
     @property
     def is_new_import(self) -> bool:
@@ -151,8 +139,7 @@ class Database:
     def make_upload_folder(self) -> UploadFolder:
         """Return a folder to put files into before `with_files`, readable to this user only.
 
-        `close` or the end of the program removes it; what a killed program left is removed when a database is next
-        opened.
+        `close` or the end of the program removes it; what a killed program left goes when a database is next opened.
 
         Raises:
             ConfigError: the folder cannot be made.
@@ -174,19 +161,12 @@ class Database:
             DatabaseError: the engine fails.
         """
         whole = self.engine.introspect()
-        chosen = schema.resolve(whole, apply_patterns(self.config, whole)).view.tables
-        seen = {table.path for table in self.schema.tables}
-        return tuple(table.name for table in chosen if table.kind == "view" and table.path not in seen)
+        return list_hidden_views(whole, self.config, self.schema)
 
     @property
     def policy_warnings(self) -> tuple[str, ...]:
         """A sentence for each name of the policy that this database does not have."""
-        if self.config.policy == Policy():
-            return ()
-        return tuple(
-            f"the policy names {make_one_line(name, _NAME_CHARS)}, which this database does not have: is it misspelt?"
-            for name in self.unmatched_policy_names
-        )
+        return () if self.config.policy == Policy() else warn_of_names(self.unmatched_policy_names)
 
     @property
     def unmatched_descriptions(self) -> tuple[str, ...]:
@@ -207,7 +187,7 @@ class Database:
     def check(self, sql: str, *, collect_all: bool = False) -> Verdict:
         """Return what the guard says of the SQL: the canonical text, or each finding.
 
-        With `collect_all` the later judges are asked too where an earlier one refuses.
+        With `collect_all` the later judges check too where an earlier one refuses.
 
         Raises:
             LimitError: checking it takes too long.
@@ -248,6 +228,7 @@ class Database:
         """Run SQL as `run`, with the rows batch by batch inside the context."""
         return self.engine.stream(self.check_or_raise(sql, cancel=cancel), limits or self.config.limits, cancel)
 
+    # Its keywords are the public interface, hence their number.
     def fetch_page(
         self,
         sql: str,
@@ -375,8 +356,7 @@ class Database:
         """Say what checked SQL does, in sentences made from its syntax tree."""
         from nl2sql.answer.reading import explain_sql
 
-        day = self.config.context.find_clock_day()
-        return explain_sql(sql, self.engine.dialect.name, self.allowed_schema.schema, day)
+        return explain_sql(sql, self.engine.dialect.name, self.schema, self.config.context.find_clock_day())
 
     def format_sql(self, sql: str) -> str:
         """Return checked SQL over several lines; unchanged where the engine would read that as another query."""
@@ -401,8 +381,7 @@ class Database:
     def find_values(self, text: str, limit: int = 20) -> tuple[Hit, ...]:
         """Find stored texts that contain this one, regardless of case and accents, each with its table and column.
 
-        It searches what the profile has kept of text columns that may be seen: all values where they are few, else the
-        commonest.
+        It searches what the profile holds of visible text columns: all values where they are few, else the commonest.
 
         Raises:
             DatabaseError: the engine fails.
@@ -411,8 +390,6 @@ class Database:
 
     def find_addable(self, sql: str, result: Result) -> frozenset[int]:
         """Find the columns of the result whose rows may be added up: no ids, averages, shares or distinct counts.
-
-        `sql` is what gave the result.
 
         Raises:
             DatabaseError: the engine fails.

@@ -49,9 +49,9 @@ MAY_IMPORT = {
     "store": FLOOR | {"config", "schema", "answer"},
     "importing": FLOOR | {"schema"},
     "engines": FLOOR | {"schema", "guard", "repair", "answer", "importing"},
-    "owner_schema": FLOOR | {"schema", "guard", "engines", "config", "importing"},
+    "schema_visibility": FLOOR | {"schema", "guard", "engines", "config", "importing"},
     "database": FLOOR
-    | {"schema", "guard", "answer", "charts", "engines", "config", "store", "importing", "owner_schema"},
+    | {"schema", "guard", "answer", "charts", "engines", "config", "store", "importing", "schema_visibility"},
     "agent": FLOOR | {"schema", "guard", "repair", "answer", "charts", "model", "engines", "config", "store"},
 }
 FACES = ("cli", "ui", "mcp_server", "connection", "assistant", "evals")

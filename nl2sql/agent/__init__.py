@@ -1,4 +1,4 @@
-"""How the SQL is written: the loop, the tools, the prompts.
+"""Has SQL written by a model: the loop, the tools, the prompts.
 
 It knows models and databases only through their protocols.
 """

@@ -1,4 +1,4 @@
-"""How a question is asked: its keywords, and the checks on them and on its text.
+"""Defines how a question is asked: its keywords, and the checks on them and on its text.
 
 It answers nothing.
 """

@@ -1,4 +1,4 @@
-"""The verified queries whose questions are closest to the one asked, as examples for the model.
+"""Chooses the verified queries whose questions are closest to the one asked, as examples for the model.
 
 Similarity is that of words (rapidfuzz's token_set_ratio): no model is asked. The guard decides which may be shown.
 """

@@ -47,7 +47,7 @@ _CUT_FINISHES: Final = ("cut", "length")
 
 
 class _SpentError(LimitError):
-    """What the question as a whole may use is used up."""
+    """The budget of the question as a whole is spent."""
 
 
 class _RepeatedError(QueryError):
@@ -55,7 +55,7 @@ class _RepeatedError(QueryError):
 
 
 class _LackError(Exception):
-    """The model says that the data lacks what was asked for; carries its words."""
+    """The model says that the data lacks what the question needs; carries its words."""
 
 
 class AgentRun:
@@ -141,7 +141,7 @@ class AgentRun:
         return True
 
     def _is_made_up(self, reply: Reply) -> bool:
-        """Return whether the words hold figures though nothing has run; a model is told so once."""
+        """Return whether the words hold figures though nothing has run; the model is reminded once."""
         outcome = self.outcome
         if outcome.was_reminded or outcome.executed_query is not None:
             return False
@@ -191,7 +191,7 @@ class AgentRun:
         return ((), MAX_SENTENCE_TOKENS) if speaking else (tools[:1], MAX_BLOCK_TOKENS)
 
     def _run_call(self, call: ToolCall) -> Generator[Event, None, str]:
-        """Run one call and return what the model is told of it."""
+        """Run one call and return its result for the model."""
         outcome, start = self.outcome, time.perf_counter()
         arguments: Mapping[str, Any] = call.arguments
         try:
@@ -242,7 +242,7 @@ class AgentRun:
         return (yield from self._take_rows(ran))
 
     def _take_rows(self, ran: ExecutedQuery) -> Generator[Event, None, str]:
-        """Take the query's rows as the answer's so far; return what the model is told of them."""
+        """Take the query's rows as the answer's so far; return the result for the model."""
         outcome, calls_tools = self.outcome, self.model.calls_tools
         outcome.executed_query, outcome.error = ran, None
         outcome.hints += [hint for hint in ran.hints if hint not in outcome.hints]
@@ -254,15 +254,15 @@ class AgentRun:
             if ran.result.row_count
             else prompts.write_empty_result()
         )
-        untold = [trap for trap in outcome.traps if trap.rule not in outcome.told_rules]
+        new_traps = [trap for trap in outcome.traps if trap.rule not in outcome.known_rules]
         if not calls_tools:
             # A model that writes SQL blocks only puts the rows into words: what was changed is of no use to it.
             return content
         content = prompts.tell_changes(content, self.tools.lay_out(ran.checked), ran.repairs, ran.hints)
-        if not untold:
+        if not new_traps:
             return content
-        outcome.told_rules.update(trap.rule for trap in untold)
-        return f"{content}\n\n{prompts.write_traps(untold)}"
+        outcome.known_rules.update(trap.rule for trap in new_traps)
+        return f"{content}\n\n{prompts.write_traps(new_traps)}"
 
     def _is_to_reconsider(self) -> bool:
         """Return whether to ask the model about its traps now, as it would not see them before its sentence."""

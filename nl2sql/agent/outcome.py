@@ -1,4 +1,4 @@
-"""What the loop takes and gives: a question's task and budget, and how the loop ended.
+"""Defines what the loop takes and returns: a question's task and budget, and how the loop ended.
 
 Values only: it calls nothing.
 """
@@ -44,8 +44,8 @@ class Outcome:
         clarification: What the model asks the user.
         error: What stopped the last query.
         interruption: Why the model's words are missing though there are rows.
-        was_reminded: Whether the model was told that its figures came with no query.
-        was_unreadable: Whether the model was told that its call could not be read.
+        was_reminded: Whether the model was reminded that its figures came with no query.
+        was_unreadable: Whether the model sent a call that could not be read.
         shortfall: The first shortfall that its replies name.
         lack: What the data lacks, as the model says.
         has_given_up: Whether the model asked again for a name that the data does not have.
@@ -56,7 +56,7 @@ class Outcome:
         vote: The candidates, where several queries were drawn.
         traps: The traps of the query that ran.
         unchecked_warning: Which traps could not be checked, and why.
-        told_rules: The rules of the traps that the model has been told of.
+        known_rules: The rules of the traps that were shown to the model.
         logprobs: Those of the reply that held the query.
         usage: Tokens and calls as the endpoint counts them.
         tokens: Those counted against the budget; estimated where an endpoint counts none.
@@ -81,7 +81,7 @@ class Outcome:
     vote: Vote | None = None
     traps: tuple[Trap, ...] = ()
     unchecked_warning: str = ""
-    told_rules: set[str] = field(default_factory=set)
+    known_rules: set[str] = field(default_factory=set)
     logprobs: tuple[float, ...] = ()
     usage: Usage = Usage()
     tokens: int = 0
@@ -103,7 +103,7 @@ class Outcome:
 class AgentTask:
     """One question: the conversation so far, whether a sentence is wanted, who approves SQL before it runs.
 
-    With `is_reviewed` no further candidates are drawn: comparing them would run SQL that nobody has read.
+    With `is_reviewed` no further candidates are drawn: comparing them would run SQL that nobody has approved.
     """
 
     messages: Sequence[Message]

@@ -25,7 +25,7 @@ Approver = Callable[[CheckedSQL], bool] | None
 
 
 class ApprovalDeniedError(Exception):
-    """The checked SQL was not let run: ends the loop, and carries the SQL."""
+    """The checked SQL was not approved; this ends the loop and carries the SQL."""
 
     def __init__(self, checked: CheckedSQL) -> None:
         super().__init__(checked.sql)

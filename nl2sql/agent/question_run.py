@@ -106,7 +106,7 @@ class QuestionRun:
         system = prompts.write_system_message(linked, notes.general, calls_tools=model.calls_tools)
         tells_today = model.calls_tools or prompts.needs_today(question, linked.schema)
         today = prompts.describe_today(tools.context, tools.today) if tells_today else ""
-        # A small model makes a condition of each text that it is told.
+        # A small model makes a condition of each stored text that it is shown.
         hits = found if model.calls_tools else ()
         message = prompts.write_question(question, hits, examples, today, notes.relevant)
         return prompts.build_messages(system, message, turns)

@@ -1,4 +1,4 @@
-"""What the tools know of the one question that they are for.
+"""Defines what the tools know of the one question that they are for.
 
 Values only: it calls nothing.
 """

@@ -84,7 +84,7 @@ _OPTION_CHARS: Final = 300
 
 
 class ClarificationNeededError(Exception):
-    """The model asks the user: ends the loop, and carries the question."""
+    """The model asks the user a question back; this ends the loop and carries the question."""
 
     def __init__(self, clarification: Clarification) -> None:
         super().__init__(clarification.question)
@@ -151,7 +151,7 @@ class Toolbox:
 
     @property
     def is_lookup_allowed(self) -> bool:
-        """Whether queries may run that nobody is asked about."""
+        """Whether queries may run without approval."""
         return self._lookup_permit is not None
 
     def check(self, sql: str) -> CheckedSQL:
@@ -170,7 +170,7 @@ class Toolbox:
     def repair(self, sql: str, error: str) -> tuple[CheckedSQL | None, RepairReport]:
         """Return the query as code repairs it, confirmed by the data and passed by the guard; and a report.
 
-        The query is None where it cannot be repaired; `error` is what the engine said.
+        The query is None where it cannot be repaired; `error` is the engine's message.
         """
         sandbox = self._engine.capabilities.repair_sandbox
         if sandbox is None:

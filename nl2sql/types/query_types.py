@@ -1,4 +1,4 @@
-"""The types of SQL before it runs: policy, verdicts and findings of the guard, repairs, and checked SQL."""
+"""The types of SQL before it runs: policy, the guard's verdicts and findings, repairs, and checked SQL."""
 
 from __future__ import annotations
 
