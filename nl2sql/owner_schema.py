@@ -1,6 +1,6 @@
-"""What an owner's settings let be seen of a database: its schema under policy and patterns, in the owner's words.
+"""What may be seen of a database under its owner's settings: the schema that policy and patterns leave, described.
 
-It runs no query, and keeps nothing: Database keeps what is made here.
+It runs no query and caches nothing: `Database` does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from nl2sql.schema.allowed_schema import AllowedSchema, ColumnDoubt, add_descrip
 from nl2sql.schema.value_index import ValueIndex
 from nl2sql.types import Policy, Schema
 
-# What asking the guard about views may take in all; those that it has not been asked about by then are not shown.
+# How long checking all views may take; a view that has not been checked by then is hidden.
 _VIEWS_SECONDS: Final = 20.0
 
 
@@ -27,13 +27,13 @@ def make_allowed_schema(whole: Schema, engine: Engine, config: Config) -> Allowe
     """Return what the policy and the patterns of the settings leave of the introspected schema.
 
     Raises:
-        DatabaseError: the engine fails while the guard is asked about views.
+        DatabaseError: the engine fails while the guard checks views.
     """
     files = engine.capabilities.file_tables
     accounts = list_accounts(engine)
     policy = deny_copies(apply_patterns(config, whole), whole, _list_copies(accounts))
     policy = allow_further(policy, (upload.table for upload in files.uploads) if files else ())
-    # Under no policy the engine has asked the guard itself.
+    # Without a policy the engine has asked the guard itself.
     if policy != Policy():
         policy = guard.deny_refused(whole, policy, _make_reader(engine, policy))
     view = schema.apply_policy(_describe(whole, config), policy)
@@ -47,13 +47,13 @@ def apply_patterns(config: Config, whole: Schema) -> Policy:
 
 
 def list_accounts(engine: Engine) -> tuple[TableAccount, ...]:
-    """Return how each table was made of its data file; none where the engine reads no files."""
+    """Return how each table was read from its data file; nothing where the engine reads no files."""
     files = engine.capabilities.file_tables
     return files.accounts if files else ()
 
 
 def _list_copies(accounts: tuple[TableAccount, ...]) -> tuple[Copy, ...]:
-    """Return which values of tables made of data files stand in two places, or once had another name."""
+    """Return which values of tables from data files stand in two places, or once had another name."""
     return tuple(
         Copy(account.table, origin.column, origin.of_table, origin.of_column)
         for account in accounts
@@ -62,7 +62,7 @@ def _list_copies(accounts: tuple[TableAccount, ...]) -> tuple[Copy, ...]:
 
 
 def _describe(whole: Schema, config: Config) -> Schema:
-    """Return the schema in the owner's words. What dbt says counts where the owner's own words do not."""
+    """Return the schema with descriptions: the owner's settings, else those of the dbt files."""
     context = config.context
     own = {key.lower(): text for key, text in context.descriptions.items()}
     synonyms = {key.lower(): words for key, words in context.synonyms.items()}
@@ -70,7 +70,7 @@ def _describe(whole: Schema, config: Config) -> Schema:
 
 
 def _list_doubts(view: Schema, accounts: tuple[TableAccount, ...], *, hides_reasons: bool) -> tuple[ColumnDoubt, ...]:
-    """Return what is doubtful of columns that may be seen; `hides_reasons` leaves out the texts of the file."""
+    """Return the doubts about columns that may be seen; `hides_reasons` leaves out texts from the file."""
     seen = {(table.name.lower(), column.name.lower()) for table in view.tables for column in table.columns}
     return tuple(
         ColumnDoubt(account.table, column.name, "stays text" if hides_reasons else column.doubt)
@@ -81,9 +81,9 @@ def _list_doubts(view: Schema, accounts: tuple[TableAccount, ...], *, hides_reas
 
 
 def _make_reader(engine: Engine, policy: Policy) -> Callable[[str], bool]:
-    """Return what says whether the guard lets a query run under the policy.
+    """Return a function that says whether the guard allows a query under the policy.
 
-    It says no once all its answers together have taken too long.
+    It says no once all calls together have taken too long.
     """
     deadline = time.monotonic() + _VIEWS_SECONDS
 
