@@ -11,20 +11,18 @@ from contextlib import AbstractContextManager
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from nl2sql import guard, schema
+from nl2sql import guard, owner_schema, schema
 from nl2sql.cancellation import CancelToken
 from nl2sql.config import Config
 from nl2sql.engines.engine import CancellableJudge, require_capability
 from nl2sql.errors import DatabaseError
 from nl2sql.importing.import_account import TableAccount, list_notes
-from nl2sql.owner_schema import apply_patterns, list_accounts, make_allowed_schema
 from nl2sql.schema.allowed_schema import AllowedSchema
-from nl2sql.schema.identifiers import quote, quote_table
+from nl2sql.schema.identifiers import list_identifiers
 from nl2sql.schema.value_index import Hit
 from nl2sql.store.verified_queries import VerifiedQueries
-from nl2sql.text_safety import make_one_line
 from nl2sql.types import (
     Answer,
     CheckedSQL,
@@ -48,8 +46,6 @@ if TYPE_CHECKING:
     from nl2sql.engines.files.upload_folder import UploadFolder
     from nl2sql.importing.file_rules import FileRules
     from nl2sql.store import VerifiedQuery
-
-_NAME_CHARS: Final = 100
 
 
 class Database:
@@ -83,7 +79,7 @@ class Database:
         """
         whole = self.engine.introspect()
         if self._seen is None or self._seen[0] is not whole:
-            self._seen = (whole, make_allowed_schema(whole, self.engine, self.config))
+            self._seen = (whole, owner_schema.make_allowed_schema(whole, self.engine, self.config))
         return self._seen[1]
 
     @property
@@ -106,17 +102,8 @@ class Database:
 
         Under a policy without the texts of the file, which may stand in rows or columns that it hides.
         """
-        accounts = list_accounts(self.engine)
-        if not accounts:
-            return ()
-        visible = {table.name.lower(): table for table in self.schema.tables}
-        accounts = tuple(account for account in accounts if account.table.lower() in visible)
-        if self.config.policy == Policy():
-            return accounts
-        return tuple(
-            account.hide_values({column.name.lower() for column in visible[account.table.lower()].columns})
-            for account in accounts
-        )
+        accounts = owner_schema.list_accounts(self.engine)
+        return owner_schema.limit_to_visible(accounts, self.schema, self.config.policy) if accounts else ()
 
     @property
     def is_new_import(self) -> bool:
@@ -164,7 +151,8 @@ class Database:
     @property
     def unmatched_policy_names(self) -> list[str]:
         """The names of the policy that match nothing in this database: misspelt, perhaps."""
-        return list(schema.resolve(self.engine.introspect(), self.config.policy).unmatched_names)
+        policy = self.config.policy
+        return [] if policy == Policy() else [*schema.resolve(self.engine.introspect(), policy).unmatched_names]
 
     @property
     def hidden_views(self) -> tuple[str, ...]:
@@ -173,20 +161,12 @@ class Database:
         Raises:
             DatabaseError: the engine fails.
         """
-        whole = self.engine.introspect()
-        chosen = schema.resolve(whole, apply_patterns(self.config, whole)).view.tables
-        seen = {table.path for table in self.schema.tables}
-        return tuple(table.name for table in chosen if table.kind == "view" and table.path not in seen)
+        return owner_schema.list_hidden_views(self.engine.introspect(), self.schema, self.config)
 
     @property
     def policy_warnings(self) -> tuple[str, ...]:
         """A sentence for each name of the policy that this database does not have."""
-        if self.config.policy == Policy():
-            return ()
-        return tuple(
-            f"the policy names {make_one_line(name, _NAME_CHARS)}, which this database does not have: is it misspelt?"
-            for name in self.unmatched_policy_names
-        )
+        return tuple(map(owner_schema.describe_unmatched_name, self.unmatched_policy_names))
 
     @property
     def unmatched_descriptions(self) -> tuple[str, ...]:
@@ -248,7 +228,7 @@ class Database:
         """Run SQL as `run`, with the rows batch by batch inside the context."""
         return self.engine.stream(self.check_or_raise(sql, cancel=cancel), limits or self.config.limits, cancel)
 
-    def fetch_page(
+    def fetch_page(  # noqa: PLR0913 - keywords are the public interface
         self,
         sql: str,
         *,
@@ -327,9 +307,7 @@ class Database:
 
     def list_identifiers(self) -> tuple[str, ...]:
         """Return the names of all tables and columns that may be seen, as SQL writes them, for completion."""
-        tables = self.schema.tables
-        columns = (quote(column.name) for table in tables for column in table.columns)
-        return tuple(dict.fromkeys((*map(quote_table, tables), *columns)))
+        return list_identifiers(self.schema)
 
     def estimate(self, sql: str, *, cancel: CancelToken | None = None) -> int | None:
         """Return the most rows that any step of the SQL would handle, as the engine estimates; None if it does not.

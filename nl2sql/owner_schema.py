@@ -17,10 +17,12 @@ from nl2sql.importing.import_account import TableAccount
 from nl2sql.schema.access import Copy, allow_further, deny_copies, match_patterns
 from nl2sql.schema.allowed_schema import AllowedSchema, ColumnDoubt, add_descriptions
 from nl2sql.schema.value_index import ValueIndex
+from nl2sql.text_safety import make_one_line
 from nl2sql.types import Policy, Schema
 
 # How long checking all views may take; a view that has not been checked by then is hidden.
 _VIEWS_SECONDS: Final = 20.0
+_NAME_CHARS: Final = 100
 
 
 def make_allowed_schema(whole: Schema, engine: Engine, config: Config) -> AllowedSchema:
@@ -50,6 +52,32 @@ def list_accounts(engine: Engine) -> tuple[TableAccount, ...]:
     """Return how each table was read from its data file; nothing where the engine reads no files."""
     files = engine.capabilities.file_tables
     return files.accounts if files else ()
+
+
+def limit_to_visible(
+    accounts: tuple[TableAccount, ...], visible_schema: Schema, policy: Policy
+) -> tuple[TableAccount, ...]:
+    """Return the accounts of the tables that may be seen; under a policy without texts from their files."""
+    visible = {table.name.lower(): table for table in visible_schema.tables}
+    accounts = tuple(account for account in accounts if account.table.lower() in visible)
+    if policy == Policy():
+        return accounts
+    return tuple(
+        account.hide_values({column.name.lower() for column in visible[account.table.lower()].columns})
+        for account in accounts
+    )
+
+
+def list_hidden_views(whole: Schema, visible_schema: Schema, config: Config) -> tuple[str, ...]:
+    """Return the views that the settings allow by name and that are hidden, since they read what the policy denies."""
+    allowed = schema.resolve(whole, apply_patterns(config, whole)).view.tables
+    visible = {table.path for table in visible_schema.tables}
+    return tuple(table.name for table in allowed if table.kind == "view" and table.path not in visible)
+
+
+def describe_unmatched_name(name: str) -> str:
+    """Return the warning about a name of the policy that matches nothing in the database."""
+    return f"the policy names {make_one_line(name, _NAME_CHARS)}, which this database does not have: is it misspelt?"
 
 
 def _list_copies(accounts: tuple[TableAccount, ...]) -> tuple[Copy, ...]:

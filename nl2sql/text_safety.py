@@ -21,7 +21,7 @@ _REPLACEMENTS: Final = {"<": "‹", "[": "‹", "`": "'"}
 def make_one_line(text: str, limit: int) -> str:
     """Return the text as one line of at most `limit` characters, without control or format characters.
 
-    >>> make_one_line("a\\n  b", 10), make_one_line("abcdef", 4)
+    >>> make_one_line("a    b", 10), make_one_line("abcdef", 4)
     ('a b', 'abc…')
     """
     visible = text if text.isprintable() else "".join(map(_blank_if_invisible, text))

@@ -11,7 +11,7 @@ import string
 from collections.abc import Iterable
 from typing import Final
 
-from nl2sql.types import MAIN_SCHEMA, Table
+from nl2sql.types import MAIN_SCHEMA, Schema, Table
 
 _LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -49,6 +49,12 @@ def quote_table(table: Table) -> str:
     schema, name = table.path
     parts = [name] if schema == MAIN_SCHEMA else [schema, name]
     return ".".join(map(quote, [table.catalog, *parts] if table.catalog else parts))
+
+
+def list_identifiers(schema: Schema) -> tuple[str, ...]:
+    """Return the names of all tables, then of all columns, as SQL writes them, each once."""
+    columns = (quote(column.name) for table in schema.tables for column in table.columns)
+    return tuple(dict.fromkeys((*map(quote_table, schema.tables), *columns)))
 
 
 def fold(name: str) -> str:
