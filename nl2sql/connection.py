@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _NAME_CHARS: Final = 100
 
 
-def connect(
+def connect(  # noqa: PLR0913 - keywords are the public interface
     url: str | None = None,
     *,
     model: str | ChatModel | None = None,
