@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 _NAME_CHARS: Final = 100
 
 
-# Its keywords are the public interface, hence their number.
-def connect(
+def connect(  # noqa: PLR0913 - keywords are the public interface
     url: str | None = None,
     *,
     model: str | ChatModel | None = None,

@@ -20,9 +20,9 @@ from nl2sql.engines.engine import CancellableJudge, require_capability
 from nl2sql.errors import DatabaseError
 from nl2sql.importing.import_account import TableAccount, list_notes
 from nl2sql.schema.allowed_schema import AllowedSchema
-from nl2sql.schema.identifiers import quote, quote_table
+from nl2sql.schema.identifiers import list_identifiers
 from nl2sql.schema.value_index import Hit
-from nl2sql.schema_visibility import cut_accounts, list_accounts, list_hidden_views, make_allowed_schema, warn_of_names
+from nl2sql.schema_visibility import cut_accounts, list_accounts, list_hidden_views, warn_of_names
 from nl2sql.store.verified_queries import VerifiedQueries
 from nl2sql.types import (
     Answer,
@@ -151,7 +151,8 @@ class Database:
     @property
     def unmatched_policy_names(self) -> list[str]:
         """The names of the policy that match nothing in this database: misspelt, perhaps."""
-        return list(schema.resolve(self.engine.introspect(), self.config.policy).unmatched_names)
+        policy = self.config.policy
+        return [] if policy == Policy() else [*schema.resolve(self.engine.introspect(), policy).unmatched_names]
 
     @property
     def hidden_views(self) -> tuple[str, ...]:
@@ -228,8 +229,7 @@ class Database:
         """Run SQL as `run`, with the rows batch by batch inside the context."""
         return self.engine.stream(self.check_or_raise(sql, cancel=cancel), limits or self.config.limits, cancel)
 
-    # Its keywords are the public interface, hence their number.
-    def fetch_page(
+    def fetch_page(  # noqa: PLR0913 - keywords are the public interface
         self,
         sql: str,
         *,
@@ -308,9 +308,7 @@ class Database:
 
     def list_identifiers(self) -> tuple[str, ...]:
         """Return the names of all tables and columns that may be seen, as SQL writes them, for completion."""
-        tables = self.schema.tables
-        columns = (quote(column.name) for table in tables for column in table.columns)
-        return tuple(dict.fromkeys((*map(quote_table, tables), *columns)))
+        return list_identifiers(self.schema)
 
     def estimate(self, sql: str, *, cancel: CancelToken | None = None) -> int | None:
         """Return the most rows that any step of the SQL would handle, as the engine estimates; None if it does not.

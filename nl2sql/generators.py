@@ -1,4 +1,4 @@
-"""The value that a generator returns, which a `for` loop does not give."""
+"""The value that a generator returns, which a `for` loop discards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _Returned = TypeVar("_Returned")
 
 
 class ReturnCapture(Generic[_Item, _Returned]):
-    """Iterates over the generator, once; `value` is what it returned, and is there when the loop has ended by itself.
+    """An iterator over a generator, once. `value` is what it returned, and is set when the loop has run to its end.
 
     >>> def count(): yield 1; yield 2; return "done"
     >>> captured = ReturnCapture(count())
@@ -28,7 +28,7 @@ class ReturnCapture(Generic[_Item, _Returned]):
 
 
 def drain(generator: Generator[Any, None, _Returned]) -> _Returned:
-    """Run the generator to its end and return what it returns, without what it yields."""
+    """Run the generator to its end and return its value; discard what it yields."""
     captured = ReturnCapture(generator)
     for _ in captured:
         pass

@@ -1,7 +1,7 @@
 """Dataclasses as JSON values and back: for files, and for the pipes to other processes.
 
-It reads and writes nothing itself. What comes back is checked against the types of the fields, for a file may be
-damaged and a process may have been taken over.
+It reads and writes nothing itself. Decoded values are checked against the types of the fields, as a file may be damaged
+and a process may have been taken over.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ T = TypeVar("T")
 
 
 def encode_value(value: Any) -> Any:
-    """Return a dataclass as JSON takes it: dicts, lists or tuples, and scalars; sets are sorted."""
+    """Return a dataclass as JSON values: dicts, lists or tuples, and scalars; sets are sorted."""
     import msgspec
 
     return msgspec.to_builtins(value, order="deterministic")
 
 
 def decode_value(data: Any, kind: type[T]) -> T:
-    """Return the value of that type which `encode_value` wrote as `data`, every field there and no other.
+    """Return the value of that type that `encode_value` wrote as `data`: no field may be missing or unknown.
 
     >>> from nl2sql.types import Proof
     >>> decode_value({"sql": "SELECT 1", "wants_row": True}, Proof)
     Proof(sql='SELECT 1', wants_row=True)
 
     Raises:
-        ValueError: where `data` is anything else.
+        ValueError: `data` is anything else.
     """
     value = decode_known_fields(data, kind)
     if not _has_same_keys(encode_value(value), data):
@@ -35,10 +35,10 @@ def decode_value(data: Any, kind: type[T]) -> T:
 
 
 def decode_known_fields(data: Any, kind: type[T]) -> T:
-    """Return the value of that type; a field that is not in `data` has its default, one that is unknown is ignored.
+    """Return the value of that type; a missing field has its default, an unknown one is ignored.
 
     Raises:
-        ValueError: where a field that has no default is missing, or a value has another type than its field.
+        ValueError: a field without a default is missing, or a value does not have the type of its field.
     """
     import msgspec
 
@@ -46,7 +46,7 @@ def decode_known_fields(data: Any, kind: type[T]) -> T:
 
 
 def _has_same_keys(encoded: Any, data: Any) -> bool:
-    """Return whether both have the same keys and lengths, all the way down. The types of scalars were checked."""
+    """Return whether both have the same keys and lengths at every level; scalars are not compared."""
     if isinstance(encoded, dict):
         return encoded.keys() == data.keys() and all(_has_same_keys(encoded[key], data[key]) for key in encoded)
     if isinstance(encoded, list | tuple):

@@ -18,7 +18,7 @@ def find_sample_folder() -> Path:
     """Return the folder with the generator, the schema and the questions.
 
     Raises:
-        BugError: where the installation lacks it.
+        BugError: the installation lacks it.
     """
     package = Path(__file__).parent
     for folder in (package / "_sample_data", package.parent / "sample_data"):
@@ -31,7 +31,8 @@ def build_sample_database(cache_dir: Path) -> Path:
     """Return the path of the sample database, a DuckDB file; the first use builds it in about two seconds.
 
     Raises:
-        ConfigError: where the folder cannot be written to.
+        ConfigError: the folder cannot be written to.
+        BugError: the installation lacks the sample data.
     """
     folder = find_sample_folder()
     version = hashlib.sha256()

@@ -1,6 +1,6 @@
-"""What an owner's settings let be seen of a database: its schema under policy and patterns, in the owner's words.
+"""What may be seen of a database under its owner's settings: the schema that policy and patterns leave, described.
 
-It runs no query, and keeps nothing: Database keeps what is made here.
+It runs no query and caches nothing: `Database` does.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _apply_patterns(config: Config, whole: Schema) -> Policy:
 
 
 def list_accounts(engine: Engine) -> tuple[TableAccount, ...]:
-    """Return how each table was made of its data file; none where the engine reads no files."""
+    """Return how each table was read from its data file; nothing where the engine reads no files."""
     files = engine.capabilities.file_tables
     return files.accounts if files else ()
 
@@ -82,7 +82,7 @@ def warn_of_names(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _list_copies(accounts: tuple[TableAccount, ...]) -> tuple[Copy, ...]:
-    """Return which values of tables made of data files stand in two places, or once had another name."""
+    """Return which values of tables from data files stand in two places, or once had another name."""
     return tuple(
         Copy(account.table, origin.column, origin.of_table, origin.of_column)
         for account in accounts
@@ -91,7 +91,7 @@ def _list_copies(accounts: tuple[TableAccount, ...]) -> tuple[Copy, ...]:
 
 
 def _describe(whole: Schema, config: Config) -> Schema:
-    """Return the schema in the owner's words. What dbt says counts where the owner's own words do not."""
+    """Return the schema with descriptions: the owner's settings, else those of the dbt files."""
     context = config.context
     own = {key.lower(): text for key, text in context.descriptions.items()}
     synonyms = {key.lower(): words for key, words in context.synonyms.items()}
@@ -99,7 +99,7 @@ def _describe(whole: Schema, config: Config) -> Schema:
 
 
 def _list_doubts(view: Schema, accounts: tuple[TableAccount, ...], *, hides_reasons: bool) -> tuple[ColumnDoubt, ...]:
-    """Return what is doubtful of columns that may be seen; `hides_reasons` leaves out the texts of the file."""
+    """Return the doubts about columns that may be seen; `hides_reasons` leaves out texts from the file."""
     seen = {(table.name.lower(), column.name.lower()) for table in view.tables for column in table.columns}
     return tuple(
         ColumnDoubt(account.table, column.name, "stays text" if hides_reasons else column.doubt)
@@ -110,9 +110,9 @@ def _list_doubts(view: Schema, accounts: tuple[TableAccount, ...], *, hides_reas
 
 
 def _make_reader(engine: Engine, policy: Policy) -> Callable[[str], bool]:
-    """Return what says whether the guard lets a query run under the policy.
+    """Return a function that says whether the guard allows a query under the policy.
 
-    It says no once all its answers together have taken too long.
+    It says no once all calls together have taken too long.
     """
     deadline = time.monotonic() + _VIEWS_SECONDS
 

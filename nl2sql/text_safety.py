@@ -1,7 +1,6 @@
 """Text from the data made harmless: on one line, without invisible characters, and without a model's own markers.
 
-What is escaped here cannot end the line that it stands on, nor speak as anybody else. It escapes nothing for SQL, for
-HTML or for Markdown.
+Escaped text can neither end its line nor pass for another message. Nothing is escaped for SQL, HTML or Markdown.
 """
 
 from __future__ import annotations
@@ -10,20 +9,24 @@ import re
 import unicodedata
 from typing import Final
 
-# What chat templates of common models read as structure, also inside a message; and code fences.
+# What chat templates of common models read as structure even inside a message, and code fences.
 _MARKER: Final = re.compile(
     r"<(?=\s*[|｜])|<(?=/?(?:tool_\w+|function\w*|think|start_of_turn|end_of_turn|bos|eos|s)\b[^<>]{0,80}>)"
     r"|\[(?=/?(?:INST|SYSTEM_PROMPT|TOOL_\w+|AVAILABLE_TOOLS)\])|`(?=``)|(?<=`)`",
     re.I,
 )
-_SPELLED: Final = {"<": "‹", "[": "‹", "`": "'"}
+_REPLACEMENTS: Final = {"<": "‹", "[": "‹", "`": "'"}
 
 
 def make_one_line(text: str, limit: int) -> str:
-    """Return text from the data as one short line without control, format or line-breaking characters."""
-    kept = text if text.isprintable() else "".join(map(_blank_if_invisible, text))
-    kept = " ".join(kept.split())
-    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
+    """Return the text as one line of at most `limit` characters, without control or format characters.
+
+    >>> make_one_line("a    b", 10), make_one_line("abcdef", 4)
+    ('a b', 'abc…')
+    """
+    visible = text if text.isprintable() else "".join(map(_blank_if_invisible, text))
+    line = " ".join(visible.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def _blank_if_invisible(sign: str) -> str:
@@ -31,5 +34,5 @@ def _blank_if_invisible(sign: str) -> str:
 
 
 def escape_for_model(text: str, limit: int) -> str:
-    """Do as `make_one_line`, for a model: nothing in it is taken for the end of a message, a tool call or a fence."""
-    return make_one_line(_MARKER.sub(lambda found: _SPELLED[found.group()], make_one_line(text, limit)), limit)
+    """Do as `make_one_line`, and replace what a model may read as the end of a message, a tool call or a fence."""
+    return make_one_line(_MARKER.sub(lambda found: _REPLACEMENTS[found.group()], make_one_line(text, limit)), limit)

@@ -31,7 +31,7 @@ from nl2sql import (
 from ui.answer_state import get_answer_state
 from ui.chart_view import find_theme
 from ui.page_server import describe_database
-from ui.result_table import Extent, TableView, get_table_view
+from ui.table_view import Extent, TableView, get_table_view
 
 if TYPE_CHECKING:
     import pyarrow as pa

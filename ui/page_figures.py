@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pyarrow as pa
 
 from nl2sql import Assistant, ColumnFormat, PeriodsBefore, Result, compute_change, compute_share, text_of
 from ui.grid import Cell
-
-if TYPE_CHECKING:
-    from ui.result_table import TableView
+from ui.table_view import TableView
 
 MAX_CELL_CHARS: Final = 500
 TOTAL: Final = "total"

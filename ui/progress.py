@@ -20,7 +20,8 @@ from ui.chart_view import preview_chart
 from ui.jobs import Job, JobState, JobView, Review
 from ui.markdown_escape import escape_markdown
 from ui.page_server import Server
-from ui.result_table import PAGE_ROWS, draw_rows
+from ui.result_table import draw_rows
+from ui.table_view import PAGE_ROWS
 
 # For so long a click on Stop may wait, with one look on the page. The browser asks for the next one a little before
 # this one ends, so that there is no gap between the two.

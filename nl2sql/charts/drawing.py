@@ -53,7 +53,7 @@ class Chart:
         return self.plan.kind
 
 
-def draw_chart(
+def draw_chart(  # noqa: PLR0913 - keywords are the public interface
     result: Result,
     *,
     sql: str = "",

@@ -51,7 +51,7 @@ h1, h2, p, li, td, th, pre { unicode-bidi: plaintext; overflow-wrap: anywhere; }
 """
 
 
-def render_answer(
+def render_answer(  # noqa: PLR0913 - keywords are the public interface
     answer: Answer,
     formats: Sequence[ColumnFormat],
     *,

@@ -49,7 +49,7 @@ def write(
     return write_csv(columns, batches, out, style) if form == "csv" else FORMS[form](columns, batches, out)
 
 
-def export(
+def export(  # noqa: PLR0913 - keywords are the public interface
     form: str,
     columns: Sequence[ResultColumn],
     batches: Iterable[pa.RecordBatch],

@@ -1,4 +1,4 @@
-"""Which tables and columns of a schema an owner's policy leaves readable: the one answer that everybody asks.
+"""Which tables and columns of a schema an owner's policy leaves readable. Every other module asks here.
 
 It goes by names only. What a view, a generated column or a query reads is for the guard to say.
 """
@@ -23,9 +23,9 @@ _MAX_CACHED_POLICIES: Final = 4
 
 
 class Copy(NamedTuple):
-    """Values that stand in two places: a table, or a column of it, and the table or column that they are from too.
+    """Values that stand in two places: a table or a column of it, and the table or column that they come from.
 
-    An empty column is the whole table. The table that they are from may be gone.
+    An empty column means the whole table. The source table may be gone.
     """
 
     table: str
@@ -90,19 +90,19 @@ class Access:
 
     @cached_property
     def types(self) -> frozenset[str]:
-        """The types of the columns that a query may read by their names, of those that hold what they show."""
+        """The types of the stored columns that a query may read by their names."""
         return frozenset(column.type for table, column in self._base_columns if self.allows_column(table, column.name))
 
     @cached_property
     def forbidden_types(self) -> frozenset[str]:
-        """The types of the columns that the policy denies, alone or with their tables, of those likewise."""
+        """The types of the stored columns that the policy denies, alone or with their tables."""
         return frozenset(
             column.type for table, column in self._base_columns if not self.allows_column(table, column.name)
         )
 
     @property
     def _base_columns(self) -> Iterator[tuple[Table, Column]]:
-        """Neither views nor generated columns, of which names alone do not tell whether they may be read."""
+        """The stored columns: of views and generated columns, names alone do not tell whether they may be read."""
         for table in self._schema.tables:
             if table.kind == "table":
                 yield from ((table, column) for column in table.columns if not column.generated)
@@ -113,7 +113,7 @@ class Access:
         return frozenset(column for columns in self._denied_columns.values() for column in columns)
 
     def has_column(self, name: str) -> bool:
-        """Whether any table of the schema, readable or not, has a column of that name."""
+        """Return whether any table of the schema, readable or not, has a column of that name."""
         return fold(name) in self._names
 
     @cached_property
@@ -126,23 +126,23 @@ class Access:
         return {make_key(table): table for table in self.tables}
 
     def find_table(self, wanted: Key) -> Table | None:
-        """The readable table that DuckDB means by that folded schema and name."""
+        """Return the readable table of that folded schema and name; None where there is none."""
         return self._tables_by_key.get(wanted)
 
     def allows(self, table: Table) -> bool:
-        """Whether a query may read that table or view of the schema."""
+        """Return whether a query may read that table or view of the schema."""
         return make_key(table) in self._readable
 
     def allows_column(self, table: Table, column: str) -> bool:
-        """Whether a query may read that column of that table; none that the schema does not know."""
+        """Return whether a query may read that column of that table; never one that the schema does not know."""
         return fold(column) in self._columns.get(make_key(table), ())
 
     def has_denied_columns(self, table: Table) -> bool:
-        """Whether the policy denies any column of it."""
+        """Return whether the policy denies any column of the table."""
         return bool(self._find_denied(table))
 
     def list_columns(self, table: Table) -> tuple[Column, ...]:
-        """The columns of a readable table that a query may read by their names."""
+        """Return the columns of a readable table that a query may read by their names."""
         return tuple(column for column in self._list_allowed_columns(table) if not column.refused)
 
     def _list_allowed_columns(self, table: Table) -> tuple[Column, ...]:
@@ -163,7 +163,7 @@ class Access:
         return replace(table, columns=columns, foreign_keys=keys, primary_key=primary)
 
     def _can_read_target(self, name: str, columns: Sequence[str]) -> bool:
-        """Whether every table of that name may be read, and these columns of it."""
+        """Return whether every table of that name may be read, and these columns of it."""
         meant = [table for table in self._schema.tables if table.name == name]
         return bool(meant) and all(
             self.allows(table)
@@ -173,21 +173,21 @@ class Access:
         )
 
 
-_remembered: deque[tuple[Schema, Policy, Access]] = deque(maxlen=_MAX_CACHED_POLICIES)
+_recent_accesses: deque[tuple[Schema, Policy, Access]] = deque(maxlen=_MAX_CACHED_POLICIES)
 
 
 def resolve(schema: Schema, policy: Policy) -> Access:
-    """What the policy means in that schema; remembered, as it is asked for each query."""
-    for known, asked, access in tuple(_remembered):
-        if known is schema and asked == policy:
+    """Return what the policy means in that schema. The last few results are cached, since each query needs one."""
+    for known_schema, known_policy, access in tuple(_recent_accesses):
+        if known_schema is schema and known_policy == policy:
             return access
     access = Access(schema, policy)
-    _remembered.append((schema, policy, access))
+    _recent_accesses.append((schema, policy, access))
     return access
 
 
 def apply_policy(schema: Schema, policy: Policy) -> Schema:
-    """The schema without what the policy denies: what the model may know of."""
+    """Return the schema without what the policy denies: what the model may know of."""
     return resolve(schema, policy).view
 
 
@@ -211,14 +211,14 @@ def _matches(name: str, patterns: Sequence[str]) -> bool:
 
 
 def allow_further(policy: Policy, names: Iterable[str]) -> Policy:
-    """Return the policy with these tables allowed too, such as those of uploads: it is about the database's own."""
+    """Return the policy with these tables allowed too, such as uploads, which an owner's policy cannot name."""
     return policy if policy.allow_tables is None else replace(policy, allow_tables=policy.allow_tables.union(names))
 
 
 def deny_copies(policy: Policy, schema: Schema, copies: Sequence[Copy]) -> Policy:
-    """The policy with what holds the same values as something that it denies denied too, in either direction.
+    """Return the policy that also denies the copies of what it denies, and the originals of denied copies.
 
-    Allowing is left to the owner: a table that is merely not among the allowed ones denies no other.
+    A table that is only missing from the allowed ones does not deny its copies.
     """
     if not copies or not (policy.deny_tables or policy.deny_columns):
         return policy
@@ -240,7 +240,7 @@ def deny_copies(policy: Policy, schema: Schema, copies: Sequence[Copy]) -> Polic
 def _deny_alike(
     policy: Policy, schema: Schema, copies: Sequence[Copy], find: Callable[[Copy, Access, Table, Table], Copy | None]
 ) -> Policy:
-    """The policy with what `find` names denied too, until nothing more is found."""
+    """Return the policy that also denies what `find` returns, repeated until it returns nothing new."""
     tables = {table.name: table for table in schema.tables}
     while True:
         access = Access(schema, replace(policy, allow_tables=None))
@@ -256,32 +256,32 @@ def _deny_alike(
 
 
 def _find_denied_copy(copy: Copy, access: Access, own: Table, other: Table) -> Copy | None:
-    """The copy, where what it is from is denied."""
+    """Return the copy where its source is denied, else None."""
     del own
     is_allowed = access.allows_column(other, copy.source_column) if copy.source_column else access.allows(other)
     return None if is_allowed else copy
 
 
 def _find_denied_original(copy: Copy, access: Access, own: Table, other: Table) -> Copy | None:
-    """The column that a table is made of, where any of the table is denied."""
+    """Return the column that a table is made of, where any part of the table is denied, else None."""
     if copy.column or not copy.source_column or (access.allows(own) and not access.has_denied_columns(own)):
         return None
     return Copy(other.name, copy.source_column, own.name, "")
 
 
 def make_key(table: Table) -> Key:
-    """The table as DuckDB tells it from others of the database."""
+    """Return the folded schema and name by which DuckDB identifies the table."""
     schema, name = table.path
     return fold(schema), fold(name)
 
 
 def quote_path(*path: str) -> str:
-    """The name for a policy that means this path and no other."""
+    """Return the name that means exactly this path in a policy."""
     return ".".join(map(quote_name, path))
 
 
 class _Index:
-    """The tables of a schema by each name that a policy may have for them."""
+    """The tables of a schema by each name that a policy may use for them."""
 
     def __init__(self, schema: Schema) -> None:
         self._called: dict[str, list[Table]] = {}
@@ -296,17 +296,17 @@ class _Index:
         self._longest = _measure_longest(self._called)
 
     def find_tables(self, name: str) -> list[Table]:
-        """The tables that the name may mean."""
+        """Return the tables that the name may mean."""
         return self._called.get(_fold_broadly(name), [])
 
     def find_allowed(self, name: str) -> Iterator[Key]:
-        """The one table that the name allows: as DuckDB compares names, else in any case."""
+        """Yield the one table that the name allows: as DuckDB compares names, else in any case."""
         found = self._spelled.get(fold(name)) or self.find_tables(name)
         if len(found) == 1:
             yield make_key(found[0])
 
     def find_columns(self, name: str) -> Iterator[tuple[Key, str]]:
-        """The columns that a name like `table.column` may mean, folded, each with its table."""
+        """Yield the columns that a name like `table.column` may mean: the key of the table, and the folded name."""
         written = _fold_broadly(name)
         for at in _find_dots(written, self._longest):
             for table in self._called.get(written[:at], ()):
@@ -314,7 +314,7 @@ class _Index:
                     yield make_key(table), fold(column.name)
 
     def _find_columns_of(self, table: Table, name: str) -> Iterator[Column]:
-        """The columns that the name may mean: by their own, by it in quotes, or by a field's behind it."""
+        """Yield the columns that the name may mean: plain, in quotes, or with the name of a field after it."""
         columns = self._columns.get(make_key(table))
         if columns is None:
             columns = self._columns[make_key(table)] = {}
@@ -327,7 +327,7 @@ class _Index:
 
 
 def _list_names(table: Table) -> set[str]:
-    """What a policy may call the table: with and without the main schema, as it is and in quotes."""
+    """Return the names that a policy may use for the table: with and without the main schema, plain and quoted."""
     schema, name = table.path
     names = {table.name, f"{schema}.{name}", f"{schema}.{quote_path(name)}", quote_path(schema, name)}
     return names | {name, quote_path(name)} if fold(schema) == MAIN_SCHEMA else names
@@ -338,10 +338,10 @@ def _measure_longest(names: Iterable[str]) -> int:
 
 
 def _find_dots(name: str, longest: int) -> Iterator[int]:
-    """Where the dots are that may stand behind a name of at most so many signs."""
+    """Yield the positions of the dots that may follow a name of at most `longest` characters."""
     return (at for at, sign in enumerate(name[: longest + 1]) if sign == ".")
 
 
 def _fold_broadly(name: str) -> str:
-    """The name such that all spellings of it are one: of any case and width, however its accents are encoded."""
+    """Return one form for all spellings of the name: any case and width, and any encoding of its accents."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())

@@ -17,7 +17,7 @@ _STAR: Final = re.compile(r"(?:\bselect|\bdistinct|\ball|,|\.)\s*\*|^\s*from\b|[
 
 
 class ColumnDoubt(NamedTuple):
-    """What is doubtful of how one column was read of its file, as a clause."""
+    """A doubt about how one column was read from its file. `text` is a clause that follows the column's name."""
 
     table: str
     column: str
@@ -26,7 +26,7 @@ class ColumnDoubt(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AllowedSchema:
-    """What may be seen, the policy that holds everybody to it, the index of the texts in it, and doubtful columns."""
+    """The schema that may be seen, the policy that enforces it, the index of its texts, and its doubtful columns."""
 
     schema: Schema
     policy: Policy
@@ -34,7 +34,7 @@ class AllowedSchema:
     doubts: tuple[ColumnDoubt, ...] = ()
 
     def find_doubts(self, sql: str) -> Iterator[str]:
-        """A sentence for each doubtful column that the SQL names or takes by a star, be it readable or not."""
+        """Yield a sentence for each doubtful column that the SQL names or selects by a star. It need not parse."""
         if not self.doubts:
             return
         text, has_star = sql.replace('""', '"').lower(), _STAR.search(sql) is not None
@@ -63,5 +63,5 @@ def add_descriptions(schema: Schema, descriptions: Mapping[str, str], synonyms: 
 
 
 def _has_name(text: str, name: str) -> bool:
-    """Whether the name, in small letters, stands anywhere in the text and is no part of another word."""
+    """Return whether the name stands in the lower-case text as a whole word."""
     return re.search(rf"(?<!\w){re.escape(name.lower())}(?!\w)", text) is not None

@@ -1,13 +1,13 @@
 """A schema as the model reads it: CREATE TABLE lines with keys, comments, values and ranges.
 
-Everything that comes from the data (names, comments, values) is shortened, stripped of control characters and kept
-on its line, and markers that structure a chat are spelled otherwise: so it cannot end the line it stands on, nor
-speak as anybody else. Nothing here decides which tables are shown.
+Text from the data (names, comments, values) is shortened, stripped of control characters and kept on its line, and
+markers that structure a chat are replaced: it can neither end its line nor pass for another message. Nothing here
+decides which tables are shown.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from nl2sql.schema.identifiers import quote, quote_literal, quote_table
 from nl2sql.text_safety import escape_for_model
@@ -23,8 +23,19 @@ _LOOKUP_COLUMNS: Final = 3
 _CHARS_PER_TOKEN: Final = 3.2
 
 
+class _Parts(NamedTuple):
+    """What the text of a column has besides its name, type and keys."""
+
+    values: bool
+    comments: bool
+    synonyms: bool
+
+
 def render(schema: Schema, *, values: bool = True, comments: bool = True) -> str:
-    """The tables in the order of the schema. `values` adds stored values and ranges, `comments` the owner's."""
+    """Return all tables as text, in the order of the schema.
+
+    `values` adds row counts, stored values and ranges; `comments` adds comments.
+    """
     return "\n".join(render_table(table, schema, values=values, comments=comments) for table in schema.tables)
 
 
@@ -36,9 +47,10 @@ def render_table(
     comments: bool = True,
     synonyms: bool = False,
 ) -> str:
-    """One table as a CREATE statement whose comments describe the columns; with `synonyms`, the owner's too.
+    """Return one table as a CREATE statement whose comments describe the columns.
 
-    `schema` spells the tables it refers to.
+    `values` and `comments` are as in `render`; `synonyms` adds the owner's synonyms. `schema` is where the tables that
+    the keys lead to are looked up, so that their names are qualified as SQL needs them.
     """
     kind = "VIEW" if table.kind == "view" else "TABLE"
     remarks = [f"{table.row_count:,} rows"] if table.row_count is not None and values else []
@@ -48,7 +60,8 @@ def render_table(
         remarks.append(_render_synonyms(table.synonyms))
     head = f"CREATE {kind} {_render_name(quote_table(table))} (" + _render_remarks(remarks)
     single = {key.columns[0]: key for key in table.foreign_keys if len(key.columns) == 1}
-    lines = [_render_column(column, table, single, schema, values, comments, synonyms) for column in table.columns]
+    parts = _Parts(values, comments, synonyms)
+    lines = [_render_column(column, table, single, schema, parts) for column in table.columns]
     if len(table.primary_key) > 1:
         lines.append(f"  PRIMARY KEY ({_render_names(table.primary_key)})")
     lines += [_render_composite_key(key, schema) for key in table.foreign_keys if len(key.columns) > 1]
@@ -56,7 +69,7 @@ def render_table(
 
 
 def estimate_tokens(text: str) -> int:
-    """About how many tokens a text takes, without a tokenizer."""
+    """Estimate how many tokens a text takes, without a tokenizer."""
     return int(len(text) / _CHARS_PER_TOKEN) + 1
 
 
@@ -65,13 +78,7 @@ def _render_synonyms(synonyms: tuple[str, ...]) -> str:
 
 
 def _render_column(
-    column: Column,
-    table: Table,
-    keys: dict[str, ForeignKey],
-    schema: Schema | None,
-    values: bool,
-    comments: bool,
-    synonyms: bool,
+    column: Column, table: Table, keys: dict[str, ForeignKey], schema: Schema | None, parts: _Parts
 ) -> str:
     text = f"  {_render_name(quote(column.name))} {escape_for_model(column.type, TYPE_CHARS)}"
     if table.primary_key == (column.name,):
@@ -79,18 +86,18 @@ def _render_column(
     if column.name in keys:
         key = keys[column.name]
         text += f" REFERENCES {_render_target(key, schema)}({_render_names(key.target_columns)})"
-    remarks = [escape_for_model(column.comment, COMMENT_CHARS)] if comments and column.comment else []
-    if synonyms and column.synonyms:
+    remarks = [escape_for_model(column.comment, COMMENT_CHARS)] if parts.comments and column.comment else []
+    if parts.synonyms and column.synonyms:
         remarks.append(_render_synonyms(column.synonyms))
-    if values and (shown := _render_values(column, table)):
+    if parts.values and (shown := _render_values(column, table)):
         remarks.append(shown)
-    if values and column.null_fraction:
+    if parts.values and column.null_fraction:
         remarks.append("has NULLs")
     return text + "," + _render_remarks(remarks)
 
 
 def _render_name(quoted: str) -> str:
-    """A name on one line: a line break in it would end the line that it stands on."""
+    """Return the name on one line: a line break in it would end the line of the text."""
     return escape_for_model(quoted, NAME_CHARS)
 
 
@@ -104,7 +111,7 @@ def _render_composite_key(key: ForeignKey, schema: Schema | None) -> str:
 
 
 def _render_target(key: ForeignKey, schema: Schema | None) -> str:
-    """The table that the key leads to, as SQL writes it."""
+    """Return the table that the key leads to, as SQL writes it."""
     found = schema.find_table(key.target_table) if schema else None
     return _render_name(quote_table(found or Table(key.target_table, ())))
 
@@ -114,14 +121,14 @@ def _render_remarks(remarks: list[str]) -> str:
 
 
 def _render_values(column: Column, table: Table) -> str:
-    """The range, or all values where they recur or make up a lookup table; else two, to show what they look like."""
+    """Return the range; else all values where they recur or make up a lookup table; else two as examples."""
     if column.is_temporal and column.minimum and column.maximum:
         first, last = (escape_for_model(end[:10], VALUE_CHARS) for end in (column.minimum, column.maximum))
         return f"{first} to {last}"
     rows = (table.row_count or 0) * (1 - (column.null_fraction or 0))
-    telling = len(column.values) <= rows * _MAX_DISTINCT_RATIO or len(table.columns) <= _LOOKUP_COLUMNS
+    shows_all = len(column.values) <= rows * _MAX_DISTINCT_RATIO or len(table.columns) <= _LOOKUP_COLUMNS
     few = (column.samples or column.values)[:2]
-    chosen, prefix = (column.values, "") if column.values and telling else (few, "e.g. ")
+    chosen, prefix = (column.values, "") if column.values and shows_all else (few, "e.g. ")
     texts: list[str] = []
     for value in chosen:
         text = quote_literal(escape_for_model(value, VALUE_CHARS))

@@ -1,4 +1,4 @@
-"""Names as SQL writes them: when a name needs quotes, and the closest match to one that doesn't exist.
+"""Names as SQL writes them: when a name needs quotes, and which name is closest to one that does not exist.
 
 It does not know which names exist: callers pass them.
 """
@@ -11,12 +11,12 @@ import string
 from collections.abc import Iterable
 from typing import Final
 
-from nl2sql.types import MAIN_SCHEMA, Table
+from nl2sql.types import MAIN_SCHEMA, Schema, Table
 
 _LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
-# Likeness takes time with the square of the length.
+# The time to compare two names grows with the square of their length.
 _MAX_NAME_CHARS: Final = 300
 
 # duckdb_keywords() of DuckDB 2.0, categories `reserved` and `type_function`: as bare names these do not parse.
@@ -34,41 +34,63 @@ RESERVED: Final = frozenset(
 
 
 def quote(name: str) -> str:
-    """The name as SQL can write it: bare where that parses, else in double quotes."""
+    """Return the name as SQL can write it: bare where that parses, else in double quotes.
+
+    >>> quote("orders"), quote("order"), quote("unit price")
+    ('orders', '"order"', '"unit price"')
+    """
     if _PLAIN.match(name) and name.lower() not in RESERVED:
         return name
     return quote_name(name)
 
 
 def quote_table(table: Table) -> str:
-    """A table's name as SQL writes it."""
+    """Return a table's name as SQL writes it, with its catalog and schema where it needs them."""
     schema, name = table.path
     parts = [name] if schema == MAIN_SCHEMA else [schema, name]
     return ".".join(map(quote, [table.catalog, *parts] if table.catalog else parts))
 
 
+def list_identifiers(schema: Schema) -> tuple[str, ...]:
+    """Return the names of all tables, then of all columns, as SQL writes them, each once."""
+    columns = (quote(column.name) for table in schema.tables for column in table.columns)
+    return tuple(dict.fromkeys((*map(quote_table, schema.tables), *columns)))
+
+
 def fold(name: str) -> str:
-    """The name as DuckDB compares it: only A to Z have two cases, so that no other letter passes for one of them."""
+    """Return the name as DuckDB compares it: A to Z in lower case, every other letter unchanged."""
     return name.translate(_LOWER)
 
 
 def quote_literal(text: str) -> str:
-    """The text as a string of SQL."""
+    """Return the text as a string literal of SQL.
+
+    >>> quote_literal("it's")
+    "'it''s'"
+    """
     return "'" + text.replace("'", "''") + "'"
 
 
 def quote_name(name: str) -> str:
-    """The name as a quoted identifier, whether it needs that or not."""
+    """Return the name as a quoted identifier, whether it needs quotes or not."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def escape_glob(path: str) -> str:
-    """The path such that DuckDB reads exactly that file, whatever signs are in its name."""
+    """Return the path with its wildcards escaped, so that DuckDB reads exactly that file.
+
+    >>> escape_glob("a[1]*.csv")
+    'a[[]1][*].csv'
+    """
     return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in path)
 
 
 def find_closest(name: str, names: Iterable[str]) -> str | None:
-    """The name most like the one given, in any case, or None where nothing is near."""
+    """Return the name most similar to the one given, regardless of case; None where none is similar.
+
+    >>> find_closest("custmers", ["customers", "orders"])
+    'customers'
+    """
     if len(name) > _MAX_NAME_CHARS:
         return None
     by_lower = {candidate.lower(): candidate for candidate in names if len(candidate) <= _MAX_NAME_CHARS}

@@ -24,10 +24,11 @@ _ID_ENDINGS: Final = ("_id", "_code", "_key", "_no", "id", "code")
 
 
 def infer_keys(schema: Schema, run: Run, deadline: float, only_tables: frozenset[str] | None = None) -> Schema:
-    """The schema with primary and foreign keys added where names suggest them and values bear it out.
+    """Return the schema with primary and foreign keys added where names suggest them and the values agree.
 
-    With `only_tables`, foreign keys of those tables only. `run` executes SQL and raises QueryError or LimitError;
-    `deadline` is a `time.monotonic()` moment.
+    `run` executes SQL; a key whose query fails with QueryError or LimitError is not added. `deadline` is a
+    `time.monotonic()` moment, after which no more values are checked. With `only_tables`, foreign keys are inferred
+    for those tables only.
     """
     schema = replace(schema, tables=tuple(_infer_primary_key(table) for table in schema.tables))
     tables = []
@@ -44,7 +45,7 @@ def infer_keys(schema: Schema, run: Run, deadline: float, only_tables: frozenset
 
 
 def _infer_primary_key(table: Table) -> Table:
-    """A table of which nobody declared the key: its own id column, where every row has another value."""
+    """Return the table with its id column as primary key, where it has no key and the column's values are unique."""
     if table.primary_key or table.kind == "view" or not table.row_count:
         return table
     stems = _list_stems(table.name)
@@ -59,7 +60,7 @@ def _infer_primary_key(table: Table) -> Table:
 
 
 def _find_candidates(table: Table, schema: Schema) -> Iterator[tuple[Column, Table, Column]]:
-    """For each column the one table that its name points to, the closest kind of match first."""
+    """Yield each column whose name points to one table, with that table and its key; the closest match wins."""
     if table.kind == "view":
         return
     taken = {key.columns[0].lower() for key in table.foreign_keys if len(key.columns) == 1}
@@ -86,19 +87,22 @@ def _find_candidates(table: Table, schema: Schema) -> Iterator[tuple[Column, Tab
 
 
 def _is_exact_match(column: str, target: str, target_column: str) -> bool:
-    """`customer_id` or `customerid` for customers.id; `isbn` for books.isbn."""
+    """Return whether it is like `customer_id` or `customerid` for customers.id, or `isbn` for books.isbn."""
     if column == target_column:
         return column not in ("id", "code", "name", "key")
     return any(column in (f"{stem}_{target_column}", f"{stem}{target_column}") for stem in _list_stems(target))
 
 
 def _is_table_match(column: str, target: str, target_column: str) -> bool:
-    """`country` for countries.code: only for texts, since a small number may be a rank or a count."""
+    """Return whether it is like `country` for countries.code. For texts only: a number may be a rank or a count."""
     return column in _list_stems(target) and target_column != column
 
 
 def _is_ending_match(column: str, target: str, target_column: str) -> bool:
-    """`old_status_id` for status.id, `bank_id` for foodbank.id, `bill_to_customer_id` for customers.customer_id."""
+    """Return whether its end fits: `old_status_id` for status.id, `bank_id` for foodbank.id.
+
+    Also `bill_to_customer_id` for customers.customer_id.
+    """
     if column.endswith(f"_{target_column}") and len(target_column) > len("code"):
         return True
     for stem in _list_stems(target):
@@ -111,7 +115,7 @@ def _is_ending_match(column: str, target: str, target_column: str) -> bool:
 
 
 def _list_stems(table: str) -> set[str]:
-    """The table's name and its likely singular forms: `categories` gives `category`."""
+    """Return the table's name and its likely singular forms: `categories` gives `category` too."""
     name = table.lower().rpartition(".")[2].replace(" ", "_")
     return list_singulars(name)
 

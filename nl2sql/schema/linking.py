@@ -1,7 +1,7 @@
 """Which tables a question needs, where the whole schema is more than the model's budget.
 
-A schema that fits is left whole: leaving out tables that fit was measured elsewhere to cost answers (arXiv
-2408.07702). What is left out is named, never dropped in silence.
+A schema that fits stays whole: leaving out tables that fit makes answers worse (arXiv 2408.07702). The tables left out
+are named.
 """
 
 from __future__ import annotations
@@ -38,17 +38,18 @@ class LinkedSchema:
 
 @dataclass(frozen=True, slots=True)
 class SchemaBudget:
-    """About how many tokens a schema may take: `detail_tokens` with values, `whole_tokens` with all tables."""
+    """How many tokens a schema may take, about: `detail_tokens` with values, `whole_tokens` without."""
 
     detail_tokens: int
     whole_tokens: int
 
 
 def link(question: str, schema: Schema, budget: SchemaBudget) -> LinkedSchema:
-    """The schema as text within the budget, the same text for every question where all tables fit.
+    """Return the schema as text within the budget.
 
-    With comments and values where that fits, else with values, else bare; where even that is too much, the tables
-    that the question speaks of and the ones that their keys lead to.
+    Where all tables fit, the text is the same for every question: with comments and values where that fits, else with
+    values, else with neither. Where even that is too much, it has the tables that match the question and those that
+    their keys lead to.
     """
     for values, comments, limit in (
         (True, True, budget.detail_tokens),
@@ -59,14 +60,14 @@ def link(question: str, schema: Schema, budget: SchemaBudget) -> LinkedSchema:
         if estimate_tokens(text) <= limit:
             return LinkedSchema(schema, text)
     chosen = _choose_tables(question, schema, budget.whole_tokens)
-    kept = replace(schema, tables=tuple(table for table in schema.tables if table.name in chosen))
+    shown = replace(schema, tables=tuple(table for table in schema.tables if table.name in chosen))
     if not chosen:
-        kept = replace(schema, tables=(_narrow_table(question, schema, budget.whole_tokens),))
-        chosen = {kept.tables[0].name}
+        shown = replace(schema, tables=(_narrow_table(question, schema, budget.whole_tokens),))
+        chosen = {shown.tables[0].name}
     words, weights = stem_question(question), _weigh_stems(schema)
     others = [table for table in schema.tables if table.name not in chosen]
-    left_out = tuple(table.name for table in sorted(others, key=lambda table: -_score(table, words, weights)))
-    return LinkedSchema(kept, render(kept, values=False, comments=False), left_out)
+    omitted = tuple(table.name for table in sorted(others, key=lambda table: -_score(table, words, weights)))
+    return LinkedSchema(shown, render(shown, values=False, comments=False), omitted)
 
 
 def _choose_tables(question: str, schema: Schema, budget: int) -> set[str]:
@@ -95,23 +96,23 @@ def _choose_tables(question: str, schema: Schema, budget: int) -> set[str]:
 
 
 def _narrow_table(question: str, schema: Schema, budget: int) -> Table:
-    """The best table, with the columns that the question speaks of first, where no table fits whole."""
+    """Return the best table with as many columns as fit, those that match the question first."""
     words, weights = stem_question(question), _weigh_stems(schema)
     table = max(schema.tables, key=lambda table: _score(table, words, weights))
     by_score = sorted(table.columns, key=lambda column: -len(words.intersection(stem_words(column.name))))
-    kept: set[str] = set()
+    chosen: set[str] = set()
     left = budget
     for column in by_score:
         left -= estimate_tokens(f"  {column.name} {column.type},\n")
         if left < 0:
             break
-        kept.add(column.name)
-    return replace(table, columns=tuple(column for column in table.columns if column.name in kept), foreign_keys=())
+        chosen.add(column.name)
+    return replace(table, columns=tuple(column for column in table.columns if column.name in chosen), foreign_keys=())
 
 
 def _score(table: Table, words: set[str], weights: dict[str, float]) -> float:
-    """Shared word stems, each weighted by its rarity; the table's own name counts three times."""
-    # Sums that do not depend on the order of a set, which is another in each process: they decide between equals.
+    """Add up the weights of the shared word stems: those of the table's name three times, of its texts half."""
+    # `fsum`, since the order of a set differs between processes, and rounding must not decide between equals.
     own = words.intersection(stem_words(table.name))
     columns = {stem for column in table.columns for stem in stem_words(column.name)}
     texts = {stem for text in _list_texts(table) for stem in stem_words(text)}
@@ -150,15 +151,18 @@ def _find_neighbours(schema: Schema) -> dict[str, set[str]]:
 
 
 def stem_question(text: str) -> set[str]:
-    """The stems of a question, with the single signs of scripts without spaces, which may be whole names."""
+    """Return the stems of a question; of scripts without spaces also the single signs, which may be whole names."""
     found = set(stem_words(text))
     return found.union(*(word for word in found if _is_unspaced(word)))
 
 
 def stem_words(text: str) -> Iterable[str]:
-    """Lower-case words without plural endings, camel case and underscores split.
+    """Yield the lower-case words of a text without plural endings; camel case and underscores are split.
 
-    Where a script puts no spaces between words, each two neighbouring signs are one.
+    In scripts without spaces between words, each pair of neighbouring signs counts as a word.
+
+    >>> list(stem_words("OrderItems of last_year"))
+    ['order', 'item', 'of', 'last', 'year']
     """
     spaced = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", unicodedata.normalize("NFKC", text))
     for found in _WORD.finditer(spaced):

@@ -1,8 +1,8 @@
 """What the columns hold: row counts, distinct values, ranges and samples, within a time budget.
 
 It does not read the catalogue (the engine does) and does not open connections: it is given a `run` that executes
-SQL. A large table is sampled, so that a hundred million rows cost no more than a few seconds. What is marked as refused
-is not read. Functions are called by their full names, as a database may define its own of the same name.
+SQL. A large table is sampled, so that a hundred million rows take a few seconds at most. What is marked as refused is
+not read. The SQL calls functions by their full names, as a database may define its own of the same name.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ SAMPLE_ROWS: Final = 60_000
 MAX_FEW_VALUES: Final = 20
 VALUE_CHARS: Final = 60
 MAX_SAMPLES: Final = 3
-# What is kept to be looked up: of one column, and of all.
+# The most texts that are kept for lookup: of one column, and of all.
 MAX_COLUMN_TEXTS: Final = 1_000
 MAX_TEXTS: Final = 20_000
 MAX_PROFILED_COLUMNS: Final = 200
 
-# Of these distinct values are not counted, as of nested ones.
+# Distinct values of these types are not counted, nor those of nested ones.
 _UNCOUNTED: Final = ("BLOB", "BIT", "JSON")
 
 
 def profile(
     schema: Schema, run: Run, seconds: float = 5.0, *, has_file_views: bool = False, known_schema: Schema | None = None
 ) -> Schema:
-    """The schema with row counts, statistics and inferred keys.
+    """Return the schema with row counts, statistics and inferred keys.
 
-    `has_file_views` says that its views are data files of which each is a table. `known_schema` are tables that its
-    keys may lead to, profiled already. `run(sql)` returns rows, and raises QueryError or LimitError where one query
-    fails or overruns: that table stays as it is. Once `seconds` are over, the remaining tables stay unprofiled.
+    `run(sql)` returns rows; where it raises QueryError or LimitError, the table stays as it is. Once `seconds` are
+    over, the remaining tables stay unprofiled. `has_file_views` says that each view is a data file and counts as a
+    table. `known_schema` has tables that keys may lead to and that are profiled already.
     """
     deadline = time.monotonic() + seconds
     tables = []
@@ -58,7 +58,7 @@ def profile(
 
 
 def _limit_texts(schema: Schema) -> Schema:
-    """The schema with as many texts as may be kept in all: each column's commonest, as many of each."""
+    """Return the schema with at most MAX_TEXTS texts: the commonest of each column, the same number of each."""
     counts = sorted(len(column.texts) for table in schema.tables for column in table.columns if column.texts)
     room, most = MAX_TEXTS, MAX_COLUMN_TEXTS
     for at, count in enumerate(counts):
@@ -83,9 +83,9 @@ def _profile_table(table: Table, run: Run, deadline: float) -> Table:
         rows = table.row_count
         if rows is None or rows <= FULL_SCAN_ROWS:
             rows = int(run(f"SELECT system.main.count(*) FROM {name}")[0][0])
-        looked_at = [column for column in table.columns if not column.refused][:MAX_PROFILED_COLUMNS]
-        source, sampled = _choose_source(table, looked_at, name, rows)
-        found = {column.name: column for column in _add_statistics(looked_at, source, run)}
+        profiled = [column for column in table.columns if not column.refused][:MAX_PROFILED_COLUMNS]
+        source, sampled = _choose_source(table, profiled, name, rows)
+        found = {column.name: column for column in _add_statistics(profiled, source, run)}
         columns = tuple(found.get(column.name, column) for column in table.columns)
         table = replace(table, row_count=rows, columns=columns, sampled=sampled)
         if sampled:
@@ -96,7 +96,7 @@ def _profile_table(table: Table, run: Run, deadline: float) -> Table:
 
 
 def _choose_source(table: Table, columns: Sequence[Column], name: str, rows: int) -> tuple[str, bool]:
-    """What to scan: all of it, some of its blocks, or (a view has no blocks) its first rows."""
+    """Return what to scan, and whether it is a sample: the whole table, some blocks, or the first rows of a view."""
     if rows <= FULL_SCAN_ROWS or not columns:
         return name, False
     wanted = ", ".join(quote(column.name) for column in columns)
@@ -136,7 +136,7 @@ def _write_range(name: str) -> str:
 
 
 def _add_full_date_ranges(table: Table, name: str, run: Run, deadline: float) -> Table:
-    """The true range of the date columns, which questions such as "last month" depend on."""
+    """Return the table with the full range of its date columns, which questions such as "last month" depend on."""
     dates = [column for column in table.columns if column.is_temporal and not column.refused]
     if not dates or time.monotonic() > deadline:
         return table

@@ -22,9 +22,9 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 def load_schema(cache_dir: Path, fingerprint: str) -> Schema | None:
-    """The schema saved under that fingerprint, or None where there is none or it is not readable.
+    """Return the schema saved under that fingerprint; None where there is none or it cannot be read.
 
-    One whose profile ran out of time counts for an hour: then a quieter machine may get further.
+    A schema whose profile ran out of time expires after an hour, as a less busy machine may then complete it.
     """
     path = _make_path(cache_dir, fingerprint)
     try:
@@ -44,13 +44,13 @@ def load_schema(cache_dir: Path, fingerprint: str) -> Schema | None:
 
 
 def save_schema(cache_dir: Path, schema: Schema, *, complete: bool = True) -> None:
-    """Save the schema under its fingerprint. A cache folder that cannot be written is not an error."""
+    """Save the schema under its fingerprint; do nothing where the cache folder cannot be written."""
     path = _make_path(cache_dir, schema.fingerprint)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         entry = {"format": FORMAT_VERSION, "complete": complete, "schema": serialization.encode_schema(schema)}
         write_private(path, json.dumps(entry))
-        _forget_oldest(path.parent)
+        _delete_oldest(path.parent)
     except OSError:
         return
 
@@ -59,7 +59,7 @@ def _make_path(cache_dir: Path, fingerprint: str) -> Path:
     return cache_dir / "schemas" / f"{fingerprint}.json"
 
 
-def _forget_oldest(folder: Path) -> None:
+def _delete_oldest(folder: Path) -> None:
     files = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in files[MAX_CACHED_SCHEMAS:]:
         path.unlink(missing_ok=True)

@@ -21,6 +21,6 @@ def decode_schema(data: Any) -> Schema:
     """Return the schema that `encode_schema` wrote.
 
     Raises:
-        ValueError: where `data` is something else.
+        ValueError: `data` is anything else.
     """
     return decode_value(data, Schema)

@@ -18,10 +18,12 @@ _NAMED: Final = re.compile(r'(?<!\w)@(?:"([^"]+)"|([^\W\d][\w.]*\w|[^\W\d]))')
 
 
 def narrow_to_mentions(question: str, schema: Schema, tables: Sequence[str] = ()) -> Schema:
-    """The schema with the pinned tables and those that their keys lead to; all of it where nothing is pinned.
+    """Return the schema with the mentioned tables and those that their keys lead to; all of it where none is mentioned.
 
-    An `@name` that is no table is left alone: it may be anything. ConfigError where `tables` names one that is not
-    there.
+    `tables` adds names to those in the question. An `@name` that is no table is ignored: it may mean anything.
+
+    Raises:
+        ConfigError: `tables` names a table that is not there.
     """
     wanted = [name for found in _NAMED.finditer(question) if schema.find_table(name := found[1] or found[2])]
     for name in tables:
@@ -29,10 +31,10 @@ def narrow_to_mentions(question: str, schema: Schema, tables: Sequence[str] = ()
             near = find_closest(name, [table.name for table in schema.tables])
             raise ConfigError(f"there is no table {name!r}", f"Did you mean {near!r}?" if near else "Look at `schema`.")
         wanted.append(name)
-    kept = {name.lower() for name in wanted}
-    if not kept:
+    mentioned = {name.lower() for name in wanted}
+    if not mentioned:
         return schema
-    near_by = {
+    targets = {
         key.target_table.lower() for name in wanted if (table := schema.find_table(name)) for key in table.foreign_keys
     }
-    return replace(schema, tables=tuple(table for table in schema.tables if table.name.lower() in kept | near_by))
+    return replace(schema, tables=tuple(table for table in schema.tables if table.name.lower() in mentioned | targets))

@@ -1,7 +1,7 @@
 """Words of a question, and texts of a query, found among the texts that the data holds.
 
-It reads no data: the profile has kept the columns' texts. Spelling counts without case and accents; what is nearly a
-stored text is found too, where it is long enough for that not to be chance.
+It reads no data: the profile keeps the columns' texts. Case and accents are ignored. A text that is nearly a stored one
+is found too, where it is long enough for that not to be chance.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _MAX_COLUMNS_PER_TEXT: Final = 3
 _WORD: Final = re.compile(r"[^\W_]+(?:['’.&/-][^\W_]+)*")
 _POSSESSIVE: Final = re.compile(r"['’]s?$")
 _QUOTED: Final = re.compile(r"[\"“”'‘]([^\"“”'‘’]{2,60})[\"“”'’]")
-# Letters that Unicode does not take apart.
+# Letters that Unicode does not decompose.
 _WHOLE: Final = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
-# Words that questions are made of: alone they speak of no stored text.
+# Words that questions are made of: alone they never mean a stored text.
 _COMMON: Final = frozenset(
     """
     a about above after all also among an and any are as at average be before below between both but by can count
@@ -41,7 +41,7 @@ _COMMON: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A text that a column holds, and the words that speak of it."""
+    """A text that a column holds, and the words that were found to mean it."""
 
     words: str
     table: str
@@ -50,13 +50,17 @@ class Hit:
 
 
 def fold_text(text: str) -> str:
-    """The text without case, accents and surplus space."""
+    """Return the text in lower case, without accents and surplus space.
+
+    >>> fold_text("  Café  Łódź ")
+    'cafe lodz'
+    """
     decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_WHOLE))
     return " ".join("".join(sign for sign in decomposed if not unicodedata.combining(sign)).split())
 
 
 class ValueIndex:
-    """The texts of a schema's columns by their folded spelling. Made for one view of a schema: policy and all."""
+    """The texts of a schema's columns by their folded spelling. The schema is the one that the policy leaves."""
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
@@ -72,7 +76,7 @@ class ValueIndex:
 
     @cached_property
     def _names(self) -> frozenset[str]:
-        """The words that tables and columns are called by: they speak of those."""
+        """The words of the names of tables and columns: in a question they mean those."""
         names = [table.name for table in self._schema.tables]
         names += [column.name for table in self._schema.tables for column in table.columns]
         words = {word for name in names for word in re.findall(r"[^\W_]+", fold_text(name))}
@@ -80,7 +84,7 @@ class ValueIndex:
         return frozenset(words | {f"{word}s" for word in words} | {word.removesuffix("s") for word in words})
 
     def find_hits(self, question: str) -> tuple[Hit, ...]:
-        """What the question's words speak of, longest first come, in the order of the question."""
+        """Return the stored texts that the question mentions, in its order; the longest match at each word counts."""
         found: dict[tuple[str, str, str], Hit] = {}
         for words, places in self._find_mentions(question):
             if len(places) <= _MAX_COLUMNS_PER_TEXT:
@@ -89,11 +93,11 @@ class ValueIndex:
         return tuple(found.values())[:MAX_HITS]
 
     def find_exact(self, text: str) -> tuple[Hit, ...]:
-        """Where the text is held, but for case and accents."""
+        """Return the places that hold the text, regardless of case and accents."""
         return tuple(Hit(text, *place) for place in self._places.get(fold_text(text), ()))
 
     def find_containing(self, text: str, limit: int) -> tuple[Hit, ...]:
-        """Where a stored text contains this one, but for case and accents: the same text first, then the shortest."""
+        """Return the stored texts that contain this one, regardless of case and accents, the shortest first."""
         wanted = fold_text(text)
         found = (
             sorted((key for key in self._places if wanted in key), key=lambda key: (len(key), key)) if wanted else []
@@ -101,7 +105,7 @@ class ValueIndex:
         return tuple(Hit(text, *place) for key in found for place in self._places[key])[:limit]
 
     def find_near(self, text: str, table: str, column: str) -> tuple[Hit, ...]:
-        """The texts of the column that are nearly this one."""
+        """Return the texts of the column that are nearly this one."""
         places = [place for near in self._find_near_keys(fold_text(text)) for place in self._places[near]]
         return tuple(Hit(text, *place) for place in places if (table, column) == place[:2])
 
@@ -136,7 +140,7 @@ class ValueIndex:
             return []
         if places := self._places.get(key):
             return places
-        # Only what is written like a name is worth a guess.
+        # Only words that are written like a name may match a similar text.
         is_name = all(word[:1].isupper() for word in words.split()) and not first
         return self._find_only_near(key) if is_name else []
 

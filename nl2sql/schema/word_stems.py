@@ -1,11 +1,10 @@
-"""Forms of one word: singular and plural, told by endings alone.
+"""Forms of one word: singular and plural, recognised by their endings alone.
 
-Three questions are asked of it, and they are not as strict as each other. `is_same_word` decides about names that a
-repair puts in without asking, so it takes no chance. `list_singulars` proposes spellings of which one must then be
-found. `stem_word` only weighs which tables a question may mean.
+The functions differ in strictness. `is_same_word` is the strictest: a repair replaces names by it. `list_singulars`
+proposes spellings, of which the caller must then find one. `stem_word` only weighs which tables a question may mean.
 
-A stemmer in the manner of Porter is not used: it takes `customer` for `custom`, and chose the tables of the sample
-data and of the development questions no better.
+A Porter stemmer is not used: it takes `customer` for `custom`, and chose the tables of the sample data and of the
+development questions no better.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 _MIN_STEM_CHARS: Final = 3
-# Endings of a word and of its plural: English, German, French, Spanish. The shortest word that each is trusted with.
+# Endings of a word and of its plural (English, German, French, Spanish), and the shortest word that they apply to.
 _PLURALS: Final = (
     ("", "s", 2),
     ("", "es", 3),
@@ -25,7 +24,7 @@ _PLURALS: Final = (
     ("z", "ces", 3),
 )
 _IRREGULAR: Final = frozenset({("person", "people"), ("child", "children"), ("man", "men"), ("woman", "women")})
-# Endings of an English plural and what stands in their place in the singular.
+# Endings of an English plural, and what replaces them in the singular.
 _ENGLISH_PLURALS: Final = (("ies", "y"), ("es", ""), ("s", ""))
 
 
@@ -46,7 +45,7 @@ def is_same_word(one: str, other: str) -> bool:
 
 
 def list_singulars(word: str) -> set[str]:
-    """Return the word and what its singular may be, where it is an English plural; some of them are no words.
+    """Return the word and, where it may be an English plural, its possible singulars; not all of them are words.
 
     >>> sorted(list_singulars("branches")), sorted(list_singulars("categories"))
     (['branch', 'branche', 'branches'], ['categori', 'categorie', 'categories', 'category'])

@@ -52,7 +52,7 @@ def test_schema_tells_the_account(cli: Cli, report: str) -> None:
 
 def test_doctor_tells_what_is_doubtful(cli: Cli, tmp_path: Path, report: str) -> None:
     assert [check for check in _check(cli, report) if check["check"] == "data files"] == [
-        {"check": "data files", "state": "ok", "detail": "1 table read of data files", "hint": None}
+        {"check": "data files", "state": "ok", "detail": "1 table read from data files", "hint": None}
     ]
     (tmp_path / "open.csv").write_text(OPEN, "utf-8")
     [check] = [check for check in _check(cli, "open.csv") if check["check"] == "data files"]

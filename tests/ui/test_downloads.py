@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 
 from nl2sql import Assistant, connect
 from ui.downloads import ExportRequest, name_file, write_file
-from ui.result_table import TableView
+from ui.table_view import TableView
 
 from .conftest import Analyst
 
@@ -72,7 +72,7 @@ def test_a_file_as_shown_says_where_not_all_rows_were_looked_at(
         from nl2sql import Answer, Status
         from ui.answer_state import get_answer_state
         from ui.downloads import _describe_export
-        from ui.result_table import Extent, TableView
+        from ui.table_view import Extent, TableView
 
         get_answer_state("one")["extent"] = {TableView(): Extent(10, bool(arguments[1]))}
         answer = Answer("a" * 12, "which?", Status.ANSWERED, "", sql="SELECT 1 AS n")

@@ -12,7 +12,8 @@ import pytest
 
 from nl2sql import Assistant, RowFilter, connect, list_filter_columns, read_filter
 from ui.page_figures import CHANGE, SHARE, TOTAL, PageCells, compute_figures, make_cells
-from ui.result_table import TableView, name_columns, read_window
+from ui.result_table import name_columns
+from ui.table_view import TableView, read_window
 
 SQL = "SELECT shop, sum(price) AS price, count(*) AS n, avg(price) AS mean FROM sales GROUP BY shop ORDER BY shop"
 MONTHS = "SELECT date_trunc('month', day) AS month, sum(price) AS price FROM sales GROUP BY 1 ORDER BY 1 DESC"

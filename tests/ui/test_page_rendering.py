@@ -21,7 +21,8 @@ from ui.jobs import Job, Jobs
 from ui.page import show_turns
 from ui.page_conversations import Conversation, ConversationCache
 from ui.page_server import Server
-from ui.result_table import TableView, show_rows
+from ui.result_table import show_rows
+from ui.table_view import TableView
 from ui.upload_panel import show_uploads
 from ui.verify_form import find_misfit
 

@@ -10,7 +10,7 @@ import pytest
 
 from nl2sql import Assistant, RowFilter, connect
 from nl2sql.types import Comparison, Criterion
-from ui.result_table import PAGE_ROWS, Extent, TableView, describe_missing_rows, measure_extent, read_window
+from ui.table_view import PAGE_ROWS, Extent, TableView, describe_missing_rows, measure_extent, read_window
 
 
 def contains(text: str, column: int) -> RowFilter:
