@@ -22,7 +22,7 @@ from nl2sql.importing.import_account import TableAccount, list_notes
 from nl2sql.schema.allowed_schema import AllowedSchema
 from nl2sql.schema.identifiers import list_identifiers
 from nl2sql.schema.value_index import Hit
-from nl2sql.schema_visibility import cut_accounts, list_accounts, list_hidden_views, warn_of_names
+from nl2sql.schema_visibility import cut_accounts, list_accounts, list_hidden_views, make_allowed_schema, warn_of_names
 from nl2sql.store.verified_queries import VerifiedQueries
 from nl2sql.types import (
     Answer,

@@ -1,6 +1,6 @@
 """The chart of an answer: chosen automatically, or changed by the user by hand or in words.
 
-Specs come from `Assistant.draw` and pass `nl2sql.check_spec`; none are written here.
+Specs come from `Database.draw` and pass `nl2sql.check_spec`; none are written here.
 """
 
 from __future__ import annotations

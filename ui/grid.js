@@ -126,7 +126,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       ...rows.map((row) => places.map((at) => clean(safe(exact(row[at]) ?? '', data.columns[at].number))).join('\t')),
     ].join('\n');
   const mark = (text) =>
-    text.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replaceAll('<', '&lt;').replace(/\r\n|[\n\r]/g, '<br>');
+    text.replace(/[\\|[\]`*]/g, '\\$&').replaceAll('<', '&lt;').replace(/\r\n|[\n\r]/g, '<br>');
   const markdown = (rows, places) => {
     const line = (cells) => `| ${cells.join(' | ')} |`;
     return [

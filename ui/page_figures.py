@@ -59,7 +59,7 @@ def compute_figures(
     place: dict[str, Any],
     look: TableView,
 ) -> PageFigures:
-    """Compute what this view asks for; the engine adds up all rows. Errors as `Assistant.fetch_page`.
+    """Compute what this view asks for; the engine adds up all rows. Errors as `Database.fetch_page`.
 
     `place` is the state of the answer.
     """

@@ -31,6 +31,8 @@ MAX_CELL_CHARS: Final = 80
 # These join characters, as in Persian and in emoji, and have no other effect.
 _JOINERS: Final = "\u200c\u200d"
 MAX_MEASURED_ROWS: Final = 1000
+# What would end the cell, or begin a link, a picture, code or stress; `_` within a word begins nothing.
+_MD_MARKS: Final = re.compile(r"[\\|\[\]`*]")
 _LINE_BREAK: Final = re.compile(r"\r\n|[\n\r\v\f\x85\u2028\u2029]")
 
 
@@ -151,7 +153,7 @@ def _write_md_line(cells: Sequence[str]) -> bytes:
 
 def _escape_md(text: str) -> str:
     """Return the text for a cell of a Markdown table: no markup, no control characters, line breaks as `<br>`."""
-    escaped = text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    escaped = _MD_MARKS.sub(r"\\\g<0>", text).replace("<", "&lt;")
     lines = _LINE_BREAK.split(escaped)
     return "<br>".join(line if line.isprintable() else "".join(map(_hide_control, line)) for line in lines)
 
