@@ -150,7 +150,7 @@ def _load_own(env: Mapping[str, str], is_given: bool) -> tuple[Config, Variables
 
 
 def _apply_found_files(config: Config, start: Path | None, variables: Variables, is_given: bool) -> Config:
-    """Return the settings with what the nearest project file may settle, and what those above it deny and lower.
+    """Return the settings with what the nearest project file may set, and what those above it deny and lower.
 
     One that others may write to is left out, unless it is trusted.
     """

@@ -1,4 +1,4 @@
-"""What a project file that was only found may settle, before its reader trusts it, and how the rest is told.
+"""What a project file that was found, and not named, may set before the user trusts it; and notes on the rest.
 
 It may name data in its own folder, add to the policy, and lower limits. Nothing here reads a file: the settings are
 those that `config` has read.

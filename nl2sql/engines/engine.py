@@ -9,11 +9,11 @@ asks for the capability and goes without it, or calls `require_capability`, whic
 **Errors.** A method raises only what its `Raises:` names, all of `nl2sql.errors`. The driver's own exceptions are
 mapped `from exc` in the one module that imports the driver. `QueryError` is about the SQL and goes back to the model,
 so its text holds no name or value that the policy denies. `LimitError.limit` names a field of `Limits`. `DatabaseError`
-is about the database itself. Each says what happened and, in `hint`, what to do; none holds a password. Nothing raises
-`ConfigError` after opening, except where a method says so.
+is about the database itself. Each says what happened and, in `hint`, what to do; none holds a password. After
+opening, only methods that list `ConfigError` raise it.
 
-**State.** An engine is opened by `open_engine` without waiting for the database. From then on every method may be
-called from any thread; calls beyond what the engine runs at once wait their turn. Whatever a call raises, the next call
+**State.** `open_engine` opens an engine, or raises `DatabaseError` at once where there is nothing to open; the first
+call may still have to wait for the database. From then on every method may be called from any thread; calls beyond what the engine runs at once wait their turn. Whatever a call raises, the next call
 works: a session or process that an error left unusable is replaced. A call starts from a fresh session state: nothing
 that one query sets is seen by the next. After `close` every call raises `DatabaseError`.
 
@@ -132,8 +132,8 @@ class Engine(Protocol):
         A refusal is a Verdict with findings and not an error; so is SQL that the database cannot parse or bind, by the
         rules `syntax` and `bind`. An allowed text has its canonical spelling in `Verdict.sql`: what was judged is what
         runs. `Verdict.judges` names those asked, of `dialect.judges`. Nothing is run to judge a text, except that the
-        values of a PIVOT may be read, under the same policy; not even they are without `reads_values`, which then
-        refuses such a PIVOT. `collect_all` asks later judges too of what an earlier one refuses, where that reveals
+        values of a PIVOT may be read, under the same policy; without `reads_values` they are not read,
+        and the PIVOT is refused. `collect_all` asks later judges too of what an earlier one refuses, where that reveals
         nothing.
 
         Raises:

@@ -2,8 +2,8 @@
 
 It does not run queries, and it does not bound time or memory.
 
-Three judges must agree, and what runs is what was judged: the engine's own spelling of the text, never the text
-itself and never what another parser writes.
+What runs is what was judged: on DuckDB the engine's own spelling of the text, never the text itself and never what
+another parser writes. These judges must agree; sqlglot helps where it can read the text:
 
     judge        sees                                     holds
     lexical      the text                                 length, nesting, control and invisible characters
@@ -18,13 +18,13 @@ like any text; so is the query under an EXPLAIN or EXPLAIN ANALYZE, which gets i
 must be allowed itself: a table is described and summarized only where all of it may be read, and listed where it may
 be seen.
 
-What a schema may show is asked of the judges too (`visible`). What is denied and what is not there are told in the same
-words: about columns the binder is asked that knows only what may be read.
+The judges also decide what a schema may show (`visible_schema`). What is denied and what does not exist get the same
+words: columns are looked up by a binder that knows only the readable ones.
 
 Where DuckDB cannot put a plan into JSON, both trees decide, and only over tables proper without denied columns;
-else the text is refused. On engines other than DuckDB (`judge_by_names`) sqlglot's rules decide, then whom the engine
-has to ask besides, as its server's EXPLAIN, over an engine that must be read-only itself: see `sqlglot_rules` for what
-that is worth. `Dialect` is what the guard and its callers know of a database's SQL.
+else the text is refused. On engines other than DuckDB (`judge_by_names`) sqlglot's rules decide on the text that
+sqlglot writes, then the opinions that the engine adds, such as its server's EXPLAIN; the session must be read-only:
+`sqlglot_rules` says what that is worth. `Dialect` is what the guard and its callers know of a database's SQL.
 
 Rules, as findings name them:
 
@@ -39,8 +39,8 @@ Rules, as findings name them:
 What another wall holds: the engine's lock (read-only, no files, no network, no extensions, settings locked) stands
 alone against every write, but leaves denied tables readable; the operating system's limits on the worker end what
 costs too much, as any text here may, judging included. What no wall holds: an owner's view decides for itself
-which rows it shows, and EXPLAIN shows how; whether a table or a column is denied is judged, which values may be
-inferred is not.
+which rows it shows, and EXPLAIN shows how; the guard judges access to tables and columns, not what can be
+inferred from the values that may be read.
 """
 
 import logging

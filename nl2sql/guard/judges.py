@@ -1,6 +1,7 @@
-"""DuckDB's judges in their order: lexical, the engine's tree, the engine's plan, sqlglot. All must agree.
+"""DuckDB's judges in their order: lexical, the engine's tree, the engine's plan, and sqlglot as a helper.
 
-Parsers and binders can be bombed, so this runs in a process that can be killed; it bounds no time itself.
+Some texts make a parser or binder take too much time or memory, so this runs in a process that can be killed; it
+bounds no time itself.
 """
 
 from __future__ import annotations

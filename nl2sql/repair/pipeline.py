@@ -1,7 +1,8 @@
 """The rules in their order, and the loop that applies them to a query that does not bind.
 
 Each round starts from the engine's error, makes one change that a rule justifies, and binds again. It ends with the
-first text that binds, or when no rule applies. It never changes a query that binds.
+first text that binds, or when no rule applies. It never changes a query that binds: only `match_stored_values` does,
+where a text is stored in another spelling.
 """
 
 from __future__ import annotations
