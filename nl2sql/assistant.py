@@ -139,8 +139,11 @@ class Assistant:
 
     def stream(self, question: str, **options: Unpack[AskOptions]) -> Iterator[Event]:
         """Answer one question as `ask`, and yield each event as it happens; the last one carries the Answer."""
-        start = time.perf_counter()
         refuse_unknown_options(options)
+        return self._stream(question, options)
+
+    def _stream(self, question: str, options: AskOptions) -> Iterator[Event]:
+        start = time.perf_counter()
         question = check_question(question)
         session, user, cancel = options.get("session"), options.get("user"), options.get("cancel")
         if session is not None and not self._sessions.has_session(session, user):
@@ -221,7 +224,7 @@ class Assistant:
             config, opens = replace(config, model=config.model.rename(model)), None
         elif model is not None:
             own, opens = model, None
-        database = self.database.share(config)
+        database = self.database.with_config(config)
         return Assistant(database, own, sessions=self._sessions, model_opener=opens)
 
     def has_session(self, name: str, *, user: str | None = None) -> bool:
@@ -340,6 +343,9 @@ class Assistant:
         config, cancel = self.config, options.get("cancel")
         allowed, engine = self.database.allowed_schema, self.database.engine
         approve, above_rows = options.get("approve"), options.get("approve_above_rows")
+        if engine.capabilities.cost_estimates is None:
+            # Where nothing says what is heavy, each query may be: all are asked about.
+            above_rows = None
 
         def estimate(checked: CheckedSQL) -> int | None:
             return self.database.estimate_checked(checked, cancel)

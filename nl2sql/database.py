@@ -130,7 +130,7 @@ class Database:
         )
         return Database(file_tables.attach_files(files, self.config.limits, workers, rules), self.config)
 
-    def share(self, config: Config) -> Database:
+    def with_config(self, config: Config) -> Database:
         """Return the same opened database under other settings of limits and model."""
         other = Database(self.engine, config)
         other._seen = self._seen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -100,12 +101,20 @@ def test_a_sentence_made_by_code_writes_figures_as_the_table_does(
     assert answer.grounding is not None and not answer.grounding.unsupported
 
 
-def test_a_misspelt_keyword_is_refused(tmp_path: Path) -> None:
+@pytest.fixture
+def assistant(tmp_path: Path) -> Iterator[nl2sql.Assistant]:
     path = tmp_path / "shop.duckdb"
     with duckdb.connect(str(path)) as connection:
         connection.execute("CREATE TABLE orders AS SELECT 1 AS id")
-    with (
-        nl2sql.connect(str(path), model=ScriptedModel()) as assistant,
-        pytest.raises(TypeError, match=r"sumary.*did you mean 'summary'"),
-    ):
+    with nl2sql.connect(str(path), model=ScriptedModel()) as opened:
+        yield opened
+
+
+def test_a_misspelt_keyword_is_refused(assistant: nl2sql.Assistant) -> None:
+    with pytest.raises(TypeError, match=r"sumary.*did you mean 'summary'"):
         assistant.ask("How many orders?", sumary=False)  # type: ignore[call-arg]
+
+
+def test_a_misspelt_keyword_of_stream_is_refused_at_the_call(assistant: nl2sql.Assistant) -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'bogus'"):
+        assistant.stream("How many orders?", bogus=1)  # type: ignore[call-arg]

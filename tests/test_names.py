@@ -31,6 +31,7 @@ ALLOWED = {
     "to_pandas": "as DuckDB and PyArrow call it",
     "with_files": "as sqlglot's and Polars' with_...: the same, with something more",
     "with_options": "as the OpenAI client calls it",
+    "with_config": "the same, under other settings",
     "to_json_path": "a method of sqlglot's Dialect",
     "between_sql": "a method of sqlglot's Generator",
     "in_sql": "a method of sqlglot's Generator",

@@ -123,7 +123,7 @@ class AnswerBuilder:
         grounding: Grounding | None = stated
         if result.row_count and (not text or stated.unsupported):
             text, grounding = self._write_sentence(ran, evidence)
-        confidence = assess_answer(self._record(answer, ran, stated, untraced))
+        confidence = assess_answer(self._gather_record(answer, ran, stated, untraced))
         answer = replace(
             answer,
             text=text,
@@ -140,7 +140,7 @@ class AnswerBuilder:
         )
         return _withhold_rows(answer) if is_too_doubtful(confidence) and result.row_count else answer
 
-    def _record(
+    def _gather_record(
         self, answer: Answer, ran: ExecutedQuery, stated: Grounding, untraced: Sequence[UntracedWord]
     ) -> AnswerRecord:
         """Gather what confidence is measured by."""
@@ -293,8 +293,8 @@ def _ground(text: str, result: Result, evidence: Evidence) -> Grounding:
 class _TimeBudget:
     """Says whether there is time for a part of the answer, and remembers the parts that there was none for."""
 
-    def __init__(self, ending: Deadline) -> None:
-        self.deadline = ending
+    def __init__(self, deadline: Deadline) -> None:
+        self.deadline = deadline
         self._missing: dict[str, None] = {}
 
     def has_time_for(self, part: str) -> bool:

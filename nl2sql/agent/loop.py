@@ -79,7 +79,7 @@ class AgentRun:
         """
         outcome = self.outcome
         try:
-            while not (yield from self._step()):
+            while not (yield from self._run_round()):
                 pass
         except _LackError as lack:
             outcome.lack = str(lack)
@@ -98,7 +98,7 @@ class AgentRun:
             outcome.interruption = exc.message
         return outcome
 
-    def _step(self) -> Generator[Event, None, bool]:
+    def _run_round(self) -> Generator[Event, None, bool]:
         """Call the model once and do what it says; return whether the question is done with."""
         outcome = self.outcome
         reply = yield from self._call_model(self.conversation, speaking=outcome.has_answer)

@@ -296,7 +296,11 @@ class Toolbox:
         values = list(call.arguments.values())
         if call.problem or call.name in self._definitions_by_name or len(values) != 1 or not isinstance(values[0], str):
             return call
-        return replace(call, name=ToolName.SQL_QUERY, arguments={"query": values[0]}) if _SQL.match(values[0]) else call
+        return (
+            replace(call, name=ToolName.SQL_QUERY.value, arguments={"query": values[0]})
+            if _SQL.match(values[0])
+            else call
+        )
 
     def check_arguments(self, call: ToolCall) -> dict[str, Any]:
         """Return the call's arguments.

@@ -21,7 +21,7 @@ RowLookup = Callable[[str], list[tuple[Any, ...]]]
 
 
 class ValueSearch:
-    """The stored values of one database, as `repair.Stored` wants them found.
+    """The stored values of one database, as `repair.StoredValues` wants them found.
 
     `look_up` runs a query within the limits, `look_up_soon` within a few seconds.
     """

@@ -1,7 +1,7 @@
 """Loads the settings: defaults < the user's file < the project file < the environment < arguments.
 
 It reads the two files and the environment, once; it opens no database and checks no key. What a project file that was
-only found may settle is `project_file`'s to say.
+only found may set, `project_file` says.
 """
 
 from __future__ import annotations

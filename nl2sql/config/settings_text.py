@@ -77,7 +77,7 @@ def format_page() -> str:
         heading = f"## [{section}]\n\n{_SECTION_TEXTS[section]}\n"
         rows = _format_table(_list_rows(section, settings.values()))
         parts.append(f"{heading}\n{rows}")
-    variables = [("Variable", "What it sets"), *((f"`{name}`", _upper(text)) for name, text in VARIABLES)]
+    variables = [("Variable", "What it sets"), *((f"`{name}`", _capitalize(text)) for name, text in VARIABLES)]
     intro = "Some things are set by the environment only."
     parts.append(f"## Environment\n\n{intro}\n\n{_format_table(variables)}")
     return "\n".join(parts)
@@ -91,7 +91,7 @@ def _format_setting(setting: Setting) -> Iterator[str]:
     if len(_format_note(line, note)) <= _LINE_CHARS:
         yield _format_note(line, note)
     else:
-        yield from textwrap.wrap(f"{_upper(note)}.", _LINE_CHARS, initial_indent="# ", subsequent_indent="# ")
+        yield from textwrap.wrap(f"{_capitalize(note)}.", _LINE_CHARS, initial_indent="# ", subsequent_indent="# ")
         yield line
 
 
@@ -105,7 +105,13 @@ def _list_rows(section: str, settings: Iterable[Setting]) -> Iterator[tuple[str,
     for setting in settings:
         default = f"`{setting.default}`" if setting.default else setting.unset or "found by looking"
         others = ", ".join(f"`{name}`" for name in (setting.variable, setting.flag) if name)
-        row = (f"`{setting.key}`", _upper(setting.type.description), _upper(setting.explanation), default, others)
+        row = (
+            f"`{setting.key}`",
+            _capitalize(setting.type.description),
+            _capitalize(setting.explanation),
+            default,
+            others,
+        )
         yield (*row, setting.untrusted.value) if has_use else row
 
 
@@ -115,7 +121,7 @@ def _format_table(rows: Iterable[tuple[str, ...]]) -> str:
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
 
-def _upper(text: str) -> str:
+def _capitalize(text: str) -> str:
     return text[0].upper() + text[1:]
 
 

@@ -8,14 +8,15 @@ asks for the capability and goes without it, or calls `require_capability`, whic
 
 **Errors.** A method raises only what its `Raises:` names, all of `nl2sql.errors`. The driver's own exceptions are
 mapped `from exc` in the one module that imports the driver. `QueryError` is about the SQL and goes back to the model,
-so its text holds no name or value that the policy denies. `LimitError.limit` names a field of `Limits`. `DatabaseError`
-is about the database itself. Each says what happened and, in `hint`, what to do; none holds a password. After
-opening, only methods that list `ConfigError` raise it.
+so its text holds no name or value that the policy denies. `LimitError.limit` names a field of `Limits`.
+`DatabaseError` is about the database itself. Each says what happened and, in `hint`, what to do; none holds a
+password. After opening, only methods that list `ConfigError` raise it.
 
 **State.** `open_engine` opens an engine, or raises `DatabaseError` at once where there is nothing to open; the first
-call may still have to wait for the database. From then on every method may be called from any thread; calls beyond what the engine runs at once wait their turn. Whatever a call raises, the next call
-works: a session or process that an error left unusable is replaced. A call starts from a fresh session state: nothing
-that one query sets is seen by the next. After `close` every call raises `DatabaseError`.
+call may still have to wait for the database. From then on every method may be called from any thread; calls beyond
+what the engine runs at once wait their turn. Whatever a call raises, the next call works: a session or process that
+an error left unusable is replaced. A call starts from a fresh session state: nothing that one query sets is seen by
+the next. After `close` every call raises `DatabaseError`.
 
 **Read-only, twice.** `judge` says what may run, and only what it allowed is executed (`CheckedSQL`). Besides that the
 session itself refuses to write, by the strongest means that the database has, so that a write past the judges fails.

@@ -97,7 +97,9 @@ class TreeRules:
         """Judge a whole `json_serialize_sql` document that is not an error."""
         statements = tree.get("statements", [])
         if len(statements) != 1:
-            self._object("one-statement", f"the text holds {len(statements)} statements", "Send one SELECT at a time.")
+            self._expect_object(
+                "one-statement", f"the text holds {len(statements)} statements", "Send one SELECT at a time."
+            )
         stack: list[tuple[Any, frozenset[str]]] = [(statement, frozenset()) for statement in statements[:1]]
         while stack and len(self.report.findings) < MAX_FINDINGS:
             value, ctes = stack.pop()
@@ -112,7 +114,7 @@ class TreeRules:
     def _judge_node(self, node: Node, ctes: frozenset[str]) -> Iterator[tuple[Any, frozenset[str]]]:
         """Judge one object of the tree; yields its parts, each with the CTE names that it can see."""
         if node.get("named_param_map"):
-            self._object("parameter", "the SQL has parameters", "Write the values themselves.", node)
+            self._expect_object("parameter", "the SQL has parameters", "Write the values themselves.", node)
         if "class" in node:
             self._judge_expression(node)
         elif isinstance(node.get("type"), str):
@@ -138,16 +140,18 @@ class TreeRules:
     def _judge_expression(self, node: Node) -> None:
         kind = node["class"]
         if kind == "PARAMETER":
-            self._object("parameter", "the SQL has a parameter", "Write the value itself.", node)
+            self._expect_object("parameter", "the SQL has a parameter", "Write the value itself.", node)
         elif kind not in EXPRESSIONS:
-            self._object("syntax-not-allowed", f"the SQL has an expression of class {kind}", "Leave it out.", node)
+            self._expect_object(
+                "syntax-not-allowed", f"the SQL has an expression of class {kind}", "Leave it out.", node
+            )
         elif kind in ("FUNCTION", "WINDOW"):
             self._judge_function(node)
         elif kind == "TYPE":
             self._judge_type(node)
         elif kind == "COLLATE" and not may_name_collation(node["collation"]):
             told = f"there is no collation {node['collation']} that a query may name"
-            self._object("collation", told, "Leave it out, or write nocase or noaccent.", node)
+            self._expect_object("collation", told, "Leave it out, or write nocase or noaccent.", node)
         elif node.get("type") == "OPERATOR_UNPACK":
             self.report.words.add("unpack")
 
@@ -157,24 +161,24 @@ class TreeRules:
             self._judge_base_table(node, ctes)
         elif kind == "SHOW_REF":
             finding = make_refusal(SHOW)
-            self._object(finding.rule, finding.message, finding.hint, node)
+            self._expect_object(finding.rule, finding.message, finding.hint, node)
         elif kind.endswith(_WRITES):
             verb = kind.removesuffix(_WRITES)
-            self._object("read-only", f"the query holds {verb} inside WITH", "Only SELECT may run.", node)
+            self._expect_object("read-only", f"the query holds {verb} inside WITH", "Only SELECT may run.", node)
         elif kind not in QUERIES | TABLE_REFERENCES | PARTS:
-            self._object("syntax-not-allowed", f"the SQL has a part of type {kind}", "Leave it out.", node)
+            self._expect_object("syntax-not-allowed", f"the SQL has a part of type {kind}", "Leave it out.", node)
 
     def _judge_base_table(self, node: Node, ctes: frozenset[str]) -> None:
         path = _read_path(node)
         if node.get("at_clause"):
-            self._object("syntax-not-allowed", "AT reads another version of a table", "Leave AT (…) out.", node)
+            self._expect_object("syntax-not-allowed", "AT reads another version of a table", "Leave AT (…) out.", node)
         if len(path) == 1 and fold(path[0]) in ctes:
             return
         table = self._names.find_table(path)
         if table is None:
             name = ".".join(path)
             hint = self._names.compose_table_hint(path[-1] if path else "")
-            self._object("table", f"there is no table {name} that a query may read", hint, node)
+            self._expect_object("table", f"there is no table {name} that a query may read", hint, node)
         else:
             self.report.tables[tuple(part.lower() for part in path)] = table
 
@@ -182,7 +186,7 @@ class TreeRules:
         path = _read_path(node)
         if not may_name_type(path, self._names, self._user_types):
             told = f"there is no type {'.'.join(path)} that a query may name"
-            self._object("type", told, compose_type_hint(path[-1] if path else ""), node)
+            self._expect_object("type", told, compose_type_hint(path[-1] if path else ""), node)
 
     def _judge_function(self, node: Node) -> None:
         path = _read_path(node)
@@ -193,17 +197,17 @@ class TreeRules:
         # `value.f()` and `table.value.f()` are written like a function of a schema; only the catalog's name tells.
         if (own and name in known.functions) or (len(path) > 2 and self._names.is_catalog(path[0])):
             message = f"{'.'.join(path)} is a function of the database's own"
-            self._object("function", message, "Only the engine's built-in functions may be called.", node)
+            self._expect_object("function", message, "Only the engine's built-in functions may be called.", node)
         elif reason := known.functions.denied.get(name):
             message = f"{name} may not be called: it {known.reasons[reason]}"
-            self._object("function", message, known.compose_hint(name), node)
+            self._expect_object("function", message, known.compose_hint(name), node)
         elif own or name not in known.functions.allowed:
-            self._object(
+            self._expect_object(
                 "function", f"there is no function {name} that a query may call", known.compose_hint(name), node
             )
         elif name in STRUCTURED and not has_plain_structure(node, self._names, self._user_types):
             told = f"{name} must be told its types in a text of JSON that names DuckDB's own"
-            self._object("type", told, f'Write it out, like {name}(x, \'{{"a": "VARCHAR"}}\').', node)
+            self._expect_object("type", told, f'Write it out, like {name}(x, \'{{"a": "VARCHAR"}}\').', node)
 
     def _judge_table_function(self, node: Node) -> Node:
         """Judge the call that a table reference makes; returns it, as its arguments are still to be judged."""
@@ -214,15 +218,15 @@ class TreeRules:
         known = name in load_catalogue().table_functions.allowed and name not in self._user_functions
         if not known or function.get("class") != "FUNCTION":
             hint = f"Read the tables by name; table functions that may be called: {allowed}."
-            self._object("table-function", f"a query may not read from {name}()", hint, function)
+            self._expect_object("table-function", f"a query may not read from {name}()", hint, function)
         return function
 
     def _note_word(self, text: str) -> None:
         self.report.words.add(text.lower())
         if any(joiner in text for joiner in _JOINERS) and text not in self._names.invisible_names:
-            self._object("invisible-character", "a name holds an invisible character", "Leave it out.")
+            self._expect_object("invisible-character", "a name holds an invisible character", "Leave it out.")
 
-    def _object(self, rule: str, message: str, hint: str, node: Node | None = None) -> None:
+    def _expect_object(self, rule: str, message: str, hint: str, node: Node | None = None) -> None:
         line, column = find_byte_position(self._sql, (node or {}).get("query_location"))
         self.report.findings.append(Finding(rule, message[:200], hint, line, column, judge="engine-tree"))
 

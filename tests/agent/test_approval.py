@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import pytest
@@ -15,6 +15,7 @@ from nl2sql import Answer, Assistant
 from nl2sql.cancellation import CancelToken
 from nl2sql.config import Config, load_config
 from nl2sql.database import Database
+from nl2sql.engines.engine import Capabilities, Engine
 from nl2sql.model.scripted import Line, ScriptedModel, calls, says
 from nl2sql.types import CheckedSQL, Limits, Policy, Result, ToolCall, Verdict
 
@@ -186,3 +187,19 @@ def test_a_pivot_that_is_not_judged_says_how_to_write_it(opened: Assistant) -> N
     answer = opened.with_options(model=model).ask("How many?", approve=lambda checked: True)
     assert "List the values" in str(model.sent[1][-1]["content"])
     assert [column.name for column in answer.columns] == ["crew", "Turku"]
+
+
+def test_where_no_cost_is_estimated_every_query_is_asked_about(opened: Assistant) -> None:
+    class Unestimated(Recorder):
+        capabilities = Capabilities()
+
+    recorder, approved = Unestimated(opened.database.engine), list[str]()
+
+    def refuse(checked: CheckedSQL) -> bool:
+        approved.append(checked.sql)
+        return False
+
+    model = ScriptedModel(calls("sql_query", query="SELECT count(*) FROM boats"), "Sixty.")
+    assistant = Assistant(Database(cast(Engine, recorder), opened.config), model)
+    answer = assistant.ask("How many boats?", approve=refuse, approve_above_rows=1_000)
+    assert len(approved) == 1 and recorder.ran == [] and answer.result is None

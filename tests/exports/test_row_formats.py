@@ -157,3 +157,16 @@ def test_polars_and_duckdb_read_the_csv_row_by_row(seed: int, tmp_path: Any) -> 
         "SELECT count(*) FROM read_csv(?, header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"')"
     )
     assert duckdb.execute(sql, [str(path)]).fetchone() == (len(columns[0]),)
+
+
+def test_a_cell_of_a_markdown_table_is_no_markup() -> None:
+    out = io.BytesIO()
+    cells = ["![p](http://example.com/x.png)", "[l](javascript:x)", "**b** and `c`", "a|b <i> snake_case"]
+    table = pa.table({"text": cells})
+    nl2sql.export("md", [ResultColumn("text", "VARCHAR")], table.to_batches(), out)
+    assert out.getvalue().decode().splitlines()[2:] == [
+        r"| !\[p\](http://example.com/x.png) |",
+        r"| \[l\](javascript:x) |",
+        r"| \*\*b\*\* and \`c\` |",
+        r"| a\|b &lt;i> snake_case |",
+    ]

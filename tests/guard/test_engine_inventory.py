@@ -1,7 +1,7 @@
 """What the installed engine has, against `engine_inventory.json`: statements, settings, nodes, operators, words.
 
 A name that is not in the file fails here: somebody has to look whether the guard and the lock hold against it, and
-write down which. Functions have `test_functions`.
+write down which. Functions have `test_function_catalog`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from nl2sql.types import Column, Table
 
 
 class StoredTexts:
-    """Implements `repair.Stored` over the festival."""
+    """Implements `repair.StoredValues` over the festival."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection

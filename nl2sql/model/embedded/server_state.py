@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from nl2sql.atomic_write import write_private
-from nl2sql.json_codec import decode_known_fields, decode_value
+from nl2sql.json_codec import decode_value
 from nl2sql.model.embedded.shared_files import is_locked
 
 LOOPBACK: Final = "127.0.0.1"
@@ -135,7 +135,7 @@ class ServerFolder:
     def read(self) -> ServerInfo | None:
         """Return the content of the state file; None if there is none, or it is damaged."""
         try:
-            return decode_known_fields(json.loads(self.state_file.read_text("utf-8")), ServerInfo)
+            return decode_value(json.loads(self.state_file.read_text("utf-8")), ServerInfo)
         except (OSError, ValueError):
             return None
 

@@ -19,10 +19,10 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class CallLog:
-    """One call of `model` at `place` (host and port), from now on, with its retries."""
+    """One call of `model` at `host` (host and port), from now on, with its retries."""
 
-    def __init__(self, model: str, place: str) -> None:
-        self._model, self._place = model, place
+    def __init__(self, model: str, host: str) -> None:
+        self._model, self._place = model, host
         self._start = time.perf_counter()
 
     def log_reply(self, usage: Usage) -> None:

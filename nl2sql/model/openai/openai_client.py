@@ -218,7 +218,7 @@ class OpenAIChatModel:
             attempt = yield from self._attempt(request, capabilities, cancel)
             reply, failure = attempt.reply, attempt.failure
             if failure is None or attempt.shown:
-                log.log_reply(reply.usage)
+                log.log_reply(reply.usage) if failure is None else log.log_failure(failure)
                 self._save_capabilities(capabilities, request.tools)
                 break
             log.log_failure(failure)
