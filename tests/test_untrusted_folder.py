@@ -231,7 +231,7 @@ def test_the_page_runs_and_obeys_nothing_that_lies_there(folder: Folder, browser
     assert folder.model.requests
     assert not [text for text in complaints if "Content Security Policy" in text]
     log = next(folder.home.glob("page-*.log")).read_text("utf-8")
-    assert f"{folder.path / '.streamlit' / 'secrets.toml'} is not read" in log
+    assert f"{folder.path / '.streamlit' / 'secrets.toml'} is ignored" in log
 
 
 @pytest.mark.local_model

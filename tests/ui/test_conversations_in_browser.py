@@ -216,4 +216,4 @@ def test_a_link_of_before_a_restart_brings_rows_and_says_what_changed(
             expect(turn.get_by_label("SQL", exact=True)).to_have_count(0)
             changed = turn.get_by_text("there were 4 rows and are 5 rows")
             expect(changed).to_have_count(1 if change else 0)
-            expect(turn.get_by_text("The sentence is of today")).to_have_count(1 if change else 0)
+            expect(turn.get_by_text("The sentence is from today")).to_have_count(1 if change else 0)

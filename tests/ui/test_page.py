@@ -212,6 +212,8 @@ def test_sql_is_reviewed_before_it_runs(analyst: Analyst) -> None:
 def test_review_ends_on_click_and_the_history_is_updated(analyst: Analyst) -> None:
     analyst.page.get_by_role("tab", name="Settings").click()
     analyst.page.get_by_text("Review SQL before it runs").click()
+    # The switch draws the panel again, and a tab chosen meanwhile would not stay.
+    expect(analyst.page.get_by_text("SQL is reviewed before it runs")).to_be_visible()
     analyst.page.get_by_role("tab", name="History").click()
     analyst.page.get_by_label("Search the history").wait_for()
     analyst.send("talk of reviews")
