@@ -96,7 +96,7 @@ def test_nothing_imports_upwards(room: str) -> None:
         for name in imported(path):
             target = name.split(".")[1]
             assert target == room or target in MAY_IMPORT[room], f"{path.name} imports {name}"
-    assert seen, f"there is no room {room}: mend the list"
+    assert seen, f"there is no room {room}: correct the list"
 
 
 def test_every_room_is_on_the_list() -> None:

@@ -186,7 +186,7 @@ class _Node:
     def place(self) -> str:
         return f"{self.file}, line {self.line}"
 
-    def make_error(self, problem: str, hint: str = "Mend that line.") -> ConfigError:
+    def make_error(self, problem: str, hint: str = "Correct that line.") -> ConfigError:
         return ConfigError(f"{self.place}: {problem}", hint)
 
     @property
@@ -324,7 +324,7 @@ def _parse(file: DbtFile) -> _Node | None:
         mark = getattr(exc, "problem_mark", None)
         problem = _show(str(getattr(exc, "problem", None) or getattr(exc, "reason", None) or "it cannot be read"))
         place = f"{file.name}, line {mark.line + 1}" if mark else file.name
-        raise ConfigError(f"{place}: it is not valid YAML: {problem}", "Mend that line.") from exc
+        raise ConfigError(f"{place}: it is not valid YAML: {problem}", "Correct that line.") from exc
     except UnicodeDecodeError as exc:
         line = file.content[: exc.start].count(b"\n") + 1
         raise ConfigError(f"{file.name}, line {line}: it is not UTF-8", "Save the file as UTF-8.") from exc

@@ -89,7 +89,7 @@ def _parse_toml(shown: str, content: bytes) -> dict[str, Any]:
         return tomllib.loads(text)
     except ValueError as exc:
         problem = _shorten(str(exc))
-        raise ConfigError(f"{shown} is not valid TOML: {problem}", "Mend that line.") from exc
+        raise ConfigError(f"{shown} is not valid TOML: {problem}", "Correct that line.") from exc
     except RecursionError as exc:
         raise ConfigError(f"{shown} is not valid TOML: it is nested too deep", "Write lists of texts only.") from exc
 

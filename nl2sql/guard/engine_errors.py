@@ -1,4 +1,4 @@
-"""What DuckDB answers instead of a tree or a plan, as a finding that says how to mend the text.
+"""What DuckDB answers instead of a tree or a plan, as a finding that says how to correct the text.
 
 Errors of spelling and of names become `syntax` and `bind`: no rule objects, the engine cannot run it. Nothing
 here decides that a text may run.

@@ -16,7 +16,7 @@ from .model_server import Line, ModelServer
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.alone]
 
 SCRIPT = (
     """
