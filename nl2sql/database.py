@@ -175,10 +175,10 @@ class Database:
         return self.config.context.dbt_notes.list_unknown(self.engine.introspect())
 
     @property
-    def unavailable_limits(self) -> list[str]:
-        """The limits of the operating system that this platform does not have for queries, by name."""
+    def unavailable_limits(self) -> list[str] | None:
+        """The operating system's limits that queries here lack, by name; None if the engine knows no such limits."""
         limits = self.engine.capabilities.process_limits
-        return [name for name, held in limits.list_worker_limits().items() if not held] if limits else []
+        return None if limits is None else [name for name, held in limits.list_worker_limits().items() if not held]
 
     def find_queue_position(self, cancel: CancelToken) -> int:
         """Return where the call with this token waits for a free worker: 1 is next, 0 does not wait."""

@@ -43,7 +43,7 @@ class ValueSearch:
             return []
 
     def find_spellings(self, table: Table, column: Column, text: str) -> Sequence[str] | None:
-        """Return up to two stored texts that are this one but for case, accents and spaces; None if unknown."""
+        """Return up to two stored texts that differ only in case, accents and spaces; None if unknown."""
         try:
             rows = self._look_up_soon(_write_spelling_query(text, quote_table(table), column.name))
         except (ToolError, LimitError, DatabaseError):
@@ -84,7 +84,7 @@ def _write_search(text: str, table: str, column: str) -> str:
 
 
 def _write_spelling_query(text: str, table: str, column: str) -> str:
-    """Return a query for the values that are the text but for case, accents and outer spaces, the text itself first."""
+    """Return a query for the values that differ only in case, accents and outer spaces, the text itself first."""
     name = f"{quote(column)}::VARCHAR"
     folded, wanted = f"strip_accents(lower(trim({name})))", f"strip_accents(lower(trim({quote_literal(text)})))"
     order = f"{name} = {quote_literal(text)} DESC, {name}"

@@ -115,11 +115,17 @@ def _check_database(config: Config, verbose: bool) -> Iterator[CheckResult]:
         yield from _check_dbt(assistant.database)
         if verbose and (hidden := assistant.database.hidden_views):
             yield CheckResult("views", "ok", f"hidden, because they read what the policy denies: {', '.join(hidden)}")
-        if missing := assistant.database.unavailable_limits:
-            hint = "see SECURITY.md for what protects you instead"
-            yield CheckResult("limits", "partly", f"not enforced on this system: {', '.join(missing)}", hint)
-        else:
-            yield CheckResult("limits", "ok", "all limits are enforced on this system")
+        yield describe_limits(assistant.database.unavailable_limits)
+
+
+def describe_limits(missing: list[str] | None) -> CheckResult:
+    """Report which limits of the operating system hold for queries; None says that the engine knows of none."""
+    hint = "see SECURITY.md for what protects you instead"
+    if missing is None:
+        return CheckResult("limits", "partly", "this database's engine has no limits of the operating system", hint)
+    if missing:
+        return CheckResult("limits", "partly", f"not enforced on this system: {', '.join(missing)}", hint)
+    return CheckResult("limits", "ok", "all limits are enforced on this system")
 
 
 def _check_data_files(database: Database) -> Iterator[CheckResult]:

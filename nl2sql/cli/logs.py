@@ -48,7 +48,7 @@ def log_to_stderr(level: int = logging.DEBUG) -> None:
 
 def _open_file(path: Path) -> logging.Handler:
     try:
-        # Who asked what when is the owner's affair: nobody else may read it.
+        # Times and hosts tell when somebody worked with what: only the owner may read them.
         path.touch(mode=0o600)
         return logging.FileHandler(path, encoding="utf-8")
     except OSError as exc:

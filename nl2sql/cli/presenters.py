@@ -1,6 +1,6 @@
 """How `nl2sql ask` shows an answer: one presenter for each kind of output format.
 
-A presenter prints; it asks nothing and runs nothing, but for an export of every row.
+A presenter prints; it asks nothing and runs nothing, except an export of every row.
 """
 
 from __future__ import annotations

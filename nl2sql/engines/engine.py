@@ -173,7 +173,7 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Wait for the calls that run, refuse those that wait, then let go of the database. May be called twice."""
+        """Wait for the calls that run, refuse those that wait, then release the database. May be called twice."""
         ...
 
 

@@ -237,7 +237,7 @@ def _find_tables(reading: ParsedSQL) -> Iterator[exp.Table]:
 def _is_cte(table: exp.Table, *, exactly: bool) -> bool:
     """Whether the name is that of a WITH above the table, defined before it or recursive.
 
-    `exactly` asks for the same spelling and quotes, as it is the engine's own affair which others are the same.
+    `exactly` asks for the same spelling and quotes, as only the engine knows which others are the same.
     """
     if table.db or table.catalog:
         return False

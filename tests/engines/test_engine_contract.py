@@ -288,5 +288,5 @@ def test_what_can_do_without_a_capability_does(bare: Database) -> None:
     assert bare.run(NAMES).rows == [("Ana",), ("Bo",), ("Cy",)]
     assert (bare.uploads, bare.imports, bare.is_new_import) == ((), (), False)
     assert bare.estimate(NAMES) is None
-    assert bare.unavailable_limits == []
+    assert bare.unavailable_limits is None
     assert bare.find_queue_position(CancelToken()) == 0

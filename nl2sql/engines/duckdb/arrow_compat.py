@@ -163,7 +163,7 @@ class _TextWriter:
             yield pa.RecordBatch.from_arrays(arrays, names=piece.schema.names)
 
     def note(self, column: pa.Array, rows: Iterable[int]) -> None:
-        """Note these cells of a column of texts, but for those that are too long and will be cut."""
+        """Note these cells of a column of texts, except those that are too long and will be cut."""
         cut = set(find_long_texts(column, self._limits.cell_bytes))
         self.noted += [self.rows + row for row in rows if row not in cut and column[row].is_valid]
 

@@ -161,7 +161,7 @@ def take_process(module: str) -> ChildProcess:
 
 
 def _make_environment() -> dict[str, str]:
-    """Nothing, but for what Windows needs to start any process."""
+    """Nothing, except what Windows needs to start any process."""
     return {"SYSTEMROOT": os.environ["SYSTEMROOT"]} if "SYSTEMROOT" in os.environ else {}
 
 

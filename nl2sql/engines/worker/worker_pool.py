@@ -33,7 +33,7 @@ Handle = TypeVar("Handle", bound=Closeable)
 class WorkerPool(Generic[Handle]):
     """Up to `size` workers, each used by one call at a time. Callers beyond that go in the order in which they came.
 
-    A worker that nobody used for `idle_seconds` is ended, but for the `warm_count` last used ones.
+    A worker that nobody used for `idle_seconds` is ended, except the `warm_count` last used ones.
     """
 
     def __init__(
